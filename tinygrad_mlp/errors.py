@@ -1,0 +1,114 @@
+"""The exceptions of this package and the words they use: what happened, with which shapes, what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+__all__ = [
+    "DataError",
+    "GradientError",
+    "GraphError",
+    "MissingExtraError",
+    "ShapeError",
+    "TensorTypeError",
+    "UnknownNameError",
+    "UnsupportedError",
+    "did_you_mean",
+    "describe",
+    "require",
+]
+
+
+class ShapeError(ValueError):
+    """Operands whose shapes do not fit together."""
+
+
+class TensorTypeError(TypeError):
+    """A dtype or a kind of object that an operation cannot take."""
+
+
+class GraphError(RuntimeError):
+    """A backward pass that cannot be run: no graph, a freed graph, a value replaced behind its back."""
+
+
+class GradientError(RuntimeError):
+    """A rule that failed, or that broke the contract of the table, during a backward pass."""
+
+
+class UnsupportedError(TypeError):
+    """A NumPy function or argument that is not differentiable here; the message names the way around it."""
+
+
+class UnknownNameError(ValueError):
+    """A name that is not in a list of names (an activation, an initialiser, a loss, …)."""
+
+
+class DataError(ValueError):
+    """Data that cannot be used: a missing, truncated or foreign file, a label out of range, a size that does not fit."""
+
+
+class MissingExtraError(ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+
+def did_you_mean(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+    """The error for an unknown name, with the nearest known ones.
+
+    >>> did_you_mean("activation", "rleu", ["relu", "tanh"])
+    UnknownNameError("unknown activation 'rleu': did you mean 'relu'? (known: relu, tanh)")
+    """
+    import difflib  # 2 ms that only a mistake has to pay
+
+    names = list(known)
+    near = difflib.get_close_matches(str(name).lower(), names, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
+    return UnknownNameError(f"unknown {kind} {str(name)!r}: {hint}(known: {', '.join(names)})")
+
+
+def describe(x: Any) -> str:
+    """An operand in an error message: its shape and dtype, or its value when it is a plain number."""
+    shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
+    return f"{dtype}{list(shape)}" if shape is not None and dtype is not None else repr(x)
+
+
+def operation_failed(name: str, inputs: Sequence[Any], params: dict[str, Any], error: Exception) -> Exception:
+    """The error of a forward pass, with the operation, the shapes and dtypes, and what to write instead."""
+    given = ", ".join([describe(x) for x in inputs] + [f"{k}={v!r}" for k, v in params.items()])
+    shapes = [tuple(x.shape) for x in inputs if hasattr(x, "shape")]
+    text = f"{name}({given}) failed: "
+    if name in ("matmul", "linear") and len(shapes) > 1 and isinstance(error, ValueError):
+        (x, y), inner = shapes[:2], min(2, max(len(shapes[1]), 1))
+        if x and y and x[-1] != y[-inner]:
+            cure = f"write {y[-inner]} columns on the left or {x[-1]} rows on the right"
+            cure += ", or transpose one side with .mT" if x[-1] == y[-1] or len(x) > 1 and x[-2] == y[-inner] else ""
+            return ShapeError(f"{text}shapes {x} and {y} do not fit, {x[-1]} columns meet {y[-inner]} rows; {cure}")
+    if isinstance(error, ValueError) and "broadcast" in str(error) and len(shapes) > 1:
+        told = " and ".join(str(s) for s in shapes)
+        return ShapeError(
+            f"{text}shapes {told} do not broadcast together; axes are matched from the right and must be equal or 1: "
+            f"reshape one of them, or add an axis with x[:, None]"
+        )
+    kind: type[Exception] = {ValueError: ShapeError, TypeError: TensorTypeError}.get(type(error), type(error))
+    try:
+        return kind(f"{text}{error}")
+    except TypeError:  # an exception class with a signature of its own (numpy's AxisError, UFuncTypeError …)
+        fallback = IndexError if isinstance(error, IndexError) else TensorTypeError if isinstance(error, TypeError) else ShapeError
+        return fallback(f"{text}{error}")
+
+
+def require(module: str, extra: str, purpose: str) -> Any:
+    """Import an optional package, or say which extra brings it.
+
+    >>> require("math", "demos", "an example").sqrt(4.0)
+    2.0
+    """
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed: "
+            f"pip install 'tinygrad_mlp[{extra}]'"
+        ) from error

@@ -1,0 +1,235 @@
+"""The graph of a computation and the one sweep over it that computes gradients.
+
+A node is data: the primitive that made it, its inputs, the arrays that it was computed from, and its own array. The
+sweep walks the nodes in reverse topological order. It is the only place where broadcasting is undone, where the shape
+and dtype of a gradient are checked, and where gradients are added up.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from . import rules
+from .errors import GradientError, GraphError, TensorTypeError, describe
+from .kernels import Array
+from .primitive import Primitive
+
+__all__ = ["Node", "sweep", "topological"]
+
+PACKAGE = os.path.dirname(__file__) + os.sep
+INTERNAL: dict[str, bool] = {}  # a memo: is this source file part of the package?
+
+
+class Node:
+    """A value in a computation, and how it came about.
+
+    Attributes
+    ----------
+    array : the value, an ndarray
+    requires_grad : whether gradients flow to it
+    op : the primitive that computed it, or ``None`` for a leaf
+    inputs : what the primitive was called with: nodes, and plain arrays and numbers for constants
+    arrays : the inputs' arrays at that moment, ``None`` once the graph is freed; a parameter that is given new data
+        afterwards does not change them, so the gradient stays that of the computation that was run
+    edges : the inputs to which gradients flow, each with its position: (0, x), (1, y)
+    params : the primitive's parameters
+    grad : for leaves, the accumulated gradient, a plain ndarray
+    """
+
+    __slots__ = ("array", "arrays", "edges", "grad", "inputs", "op", "origin", "params", "requires_grad", "retains_grad", "__weakref__")
+
+    array: Array
+    requires_grad: bool
+    op: Primitive | None
+    inputs: tuple[Any, ...]
+    arrays: tuple[Any, ...] | None
+    edges: tuple[tuple[int, Node], ...]
+    params: dict[str, Any]
+    grad: Array | None
+    retains_grad: bool
+    origin: tuple[CodeType, int] | None
+
+
+def origin() -> tuple[CodeType, int] | None:
+    """The innermost place in the caller's own code, as (code, instruction): cheap to take, decoded only for an error."""
+    frame = sys._getframe(2)
+    while True:
+        name = frame.f_code.co_filename
+        internal = INTERNAL.get(name)
+        if internal is None:
+            internal = INTERNAL[name] = name.startswith(PACKAGE)
+        if not internal or frame.f_back is None:
+            return frame.f_code, frame.f_lasti
+        frame = frame.f_back
+
+
+def line_of(node: Node) -> str:
+    """The user's line that created the node, ``file:line``."""
+    if node.origin is None:
+        return "an unknown line"
+    code, instruction = node.origin
+    for start, stop, line in code.co_lines():
+        if start <= instruction < stop and line is not None:
+            return f"{code.co_filename}:{line}"
+    return code.co_filename
+
+
+def topological(root: Node) -> Iterator[Node]:
+    """The nodes that root was computed from by tracked operations, each after all of its users: root first, leaves last.
+
+    Iterative (any depth), linear in the number of edges, in an order fixed by the program alone.
+    """
+    users = {root: 0}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.arrays is None:
+            raise GraphError(
+                f"the graph of this {node.op.name if node.op else 'tensor'} (from {line_of(node)}) has been freed by an earlier "
+                f"backward(): write backward(retain_graph=True) there, or compute the value again"
+            )
+        for _, x in node.edges:
+            if x in users:
+                users[x] += 1
+            else:
+                users[x] = 1
+                stack.append(x)
+    ready = [root]
+    while ready:
+        node = ready.pop()
+        del users[node]
+        edges = node.edges  # the sweep may free the node
+        yield node
+        for _, x in edges:
+            users[x] -= 1
+            if not users[x]:
+                ready.append(x)
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """The sum of g over the axes along which an operand of the given shape was broadcast: the transpose of broadcasting.
+
+    >>> unbroadcast(np.ones((4, 3)), (3,))
+    array([4., 4., 4.])
+    >>> unbroadcast(np.ones((4, 3)), (4, 1)).shape
+    (4, 1)
+    """
+    added = g.ndim - len(shape)
+    stretched = tuple(i + added for i, n in enumerate(shape) if n == 1 and g.shape[i + added] != 1)
+    g = rules.sum(g, axis=(*range(added), *stretched), keepdims=False)
+    return rules.reshape(g, shape=shape) if stretched else g
+
+
+def fit(g: Any, node: Node, x: Node) -> Any:
+    """Bring g, which node's rule computed for its input x, to the shape and dtype of x, or say what is wrong with it."""
+    given, shape, dtype = g.shape, x.array.shape, x.array.dtype
+    if given != shape:
+        if len(given) >= len(shape):
+            g = unbroadcast(g, shape)
+        if g.shape != shape:
+            raise GradientError(f"the rule of {node.op} gave a gradient of shape {given} for an input of shape {shape}")
+    if g.dtype != dtype:
+        if g.dtype.kind == "c":
+            raise TensorTypeError(
+                f"a complex gradient arrives at a real tensor, in {node.op} at {line_of(node)}: gradients through complex "
+                f"numbers are not supported; write the real and the imaginary part as two real tensors"
+            )
+        g = rules.astype(g, dtype=dtype)
+    return g
+
+
+def sweep(
+    root: Node,
+    seed: Any,
+    wanted: dict[Node, bool] | None = None,
+    *,
+    create_graph: bool = False,
+    free: bool = False,
+) -> dict[Node, Any]:
+    """Reverse-mode differentiation: the gradients of root, weighted by seed, with respect to nodes of its graph.
+
+    Parameters
+    ----------
+    root, seed : the output and the gradient that arrives at it, of its shape and dtype
+    wanted : the nodes to visit, and whether each one's gradient is wanted; by default all are visited, and the gradients of
+        leaves, and of nodes with ``retains_grad``, are wanted
+    create_graph : read the rules with Tensors, so that the gradients have a graph of their own
+    free : let go of each node's arrays and inputs as soon as it has been visited
+
+    Returns
+    -------
+    The gradients by node: arrays that nothing else refers to, or Tensors with ``create_graph``.
+    """
+    results: dict[Node, Any] = {}
+    arrived = {root: seed}
+    ours = {root: True}  # whether what has arrived is in a buffer of its own: rules may hand on views, g itself, an input
+    for node in topological(root):
+        if node not in arrived:
+            continue  # no rule sent anything here
+        g, mine, op = arrived.pop(node), ours.pop(node), node.op
+        if (op is None or node.retains_grad) if wanted is None else wanted[node]:
+            results[node] = g if mine or create_graph else np.array(g)
+        if op is None:
+            continue
+        z, args, params = (node, graph_inputs(node), node.params) if create_graph else (node.array, node.arrays, node.params)
+        for i, x in node.edges:
+            rule = op.rule(i) if op.variadic else op.rules[i]
+            if rule is None or (wanted is not None and x not in wanted):
+                continue
+            try:
+                gx = rule(g, z, *args, **params)
+            except Exception as error:
+                shapes = ", ".join(describe(a) for a in node.arrays or ())
+                raise GradientError(
+                    f"backward through {op.name}({shapes}), created at {line_of(node)}, failed: {type(error).__name__}: {error}"
+                ) from error
+            if type(gx) is not np.ndarray and not isinstance(gx, Node):
+                gx = np.asarray(gx)  # NumPy turns 0-d results into scalars
+            if gx.shape != x.array.shape or gx.dtype != x.array.dtype:
+                gx = fit(gx, node, x)
+            if x not in arrived:
+                arrived[x] = gx
+                ours[x] = x.op is None and not create_graph and is_new(gx, g, z, args)
+            elif ours[x]:
+                np.add(arrived[x], gx, out=arrived[x])
+            else:
+                arrived[x], ours[x] = arrived[x] + gx, not create_graph
+        if free:
+            node.inputs, node.edges, node.arrays = (), (), None
+    return results
+
+
+def is_new(gx: Any, g: Any, z: Any, args: Sequence[Any]) -> bool:
+    """Whether a rule's result lives in a buffer that nothing else sees: neither a view nor one of the things it was given."""
+    if gx.base is not None or gx is g or gx is z:
+        return False
+    for a in args:  # a loop, not any(): this runs for every leaf
+        if gx is a:
+            return False
+    return True
+
+
+def graph_inputs(node: Node) -> Sequence[Any]:
+    """The inputs of a node as nodes, for rules that record; refused if one has been given new data in between."""
+    for x, array in zip(node.inputs, node.arrays or (), strict=True):
+        if isinstance(x, Node) and x.array is not array:
+            raise GraphError(
+                f"an input of {node.op} (created at {line_of(node)}) was given new data after it was used: "
+                f"take create_graph=True gradients before the update, or compute the output again"
+            )
+    return node.inputs
+
+
+def between(root: Node, wanted: Sequence[Node]) -> dict[Node, bool]:
+    """The nodes that a gradient must pass on its way from root to the wanted ones; True for the wanted ones themselves."""
+    passed = dict.fromkeys(wanted, True)
+    for node in reversed(list(topological(root))):
+        if node not in passed and any(x in passed for _, x in node.edges):
+            passed[node] = False
+    return passed

@@ -1,0 +1,146 @@
+"""Optimisers: what turns gradients into a change of the parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import GraphError, ShapeError, TensorTypeError
+from .tensor import Tensor
+
+__all__ = ["SGD", "clip_grad_norm"]
+
+
+class SGD:
+    """Stochastic gradient descent, with momentum, Nesterov's momentum and weight decay.
+
+    For each parameter W with gradient g, learning rate η, momentum μ and weight decay λ::
+
+        g ← g + λ W
+        plain       W ← W − η g
+        momentum    v ← μ v − η g,   W ← W + v
+        nesterov    v ← μ v − η g,   W ← W + μ v − η g
+
+    This is the velocity form (Sutskever et al. 2013); PyTorch keeps v / −η, which differs once the learning rate changes.
+    A parameter without a gradient is left alone. Steps give the parameters new arrays: what was computed from the old
+    ones keeps its values and its gradients.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        What to change, e.g. ``model.parameters()``.
+    lr : float
+        The learning rate η; may be changed between steps.
+    momentum, weight_decay : float
+        μ in [0, 1) and λ ≥ 0. The decay acts on every parameter given, biases too.
+    nesterov : bool
+        Look ahead along v; needs a momentum.
+
+    Raises
+    ------
+    ValueError (ShapeError)
+        For numbers out of range or no parameters.
+
+    Example
+    -------
+    >>> w = Tensor(1.0, requires_grad=True)
+    >>> optimizer = SGD([w], lr=0.1)
+    >>> for _ in range(3):
+    ...     optimizer.zero_grad()
+    ...     (w * w).backward()
+    ...     optimizer.step()
+    >>> round(float(w), 3)  # 0.8³
+    0.512
+    """
+
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
+    ) -> None:
+        self.parameters = list(dict.fromkeys(checked(parameters)))
+        if not math.isfinite(lr) or lr < 0:
+            raise ShapeError(f"SGD: lr must be a number from 0 up (got {lr!r})")
+        if not 0 <= momentum < 1:
+            raise ShapeError(f"SGD: momentum must be in [0, 1) (got {momentum!r})")
+        if not math.isfinite(weight_decay) or weight_decay < 0:
+            raise ShapeError(f"SGD: weight_decay must be a number from 0 up (got {weight_decay!r})")
+        if nesterov and not momentum:
+            raise ShapeError("SGD: nesterov needs a momentum above 0")
+        self.lr, self.momentum, self.weight_decay, self.nesterov = lr, momentum, weight_decay, nesterov
+        self.velocity: list[NDArray[Any] | None] = [None] * len(self.parameters)
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient."""
+        lr, momentum = self.lr, self.momentum
+        for i, parameter in enumerate(self.parameters):
+            g = parameter.grad
+            if g is None:
+                continue
+            if self.weight_decay:
+                g = g + self.weight_decay * parameter.array
+            change = np.multiply(g, -lr, out=np.empty_like(g))  # out=: a 0-d product would be a scalar
+            if momentum:
+                v = self.velocity[i]
+                v = self.velocity[i] = change if v is None else momentum * v + change
+                change = momentum * v + change if self.nesterov else v
+            parameter.array = np.add(parameter.array, change, out=np.empty_like(change) if momentum else change)
+
+    def zero_grad(self) -> None:
+        """Forget all accumulated gradients."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+
+def checked(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """The parameters as a list, each a leaf that requires gradients."""
+    if isinstance(parameters, Tensor):
+        raise TensorTypeError("give the optimiser a list: [parameter]")
+    found = list(parameters)
+    if not found:
+        raise ShapeError("the optimiser has no parameters to change")
+    for p in found:
+        if not isinstance(p, Tensor):
+            raise TensorTypeError(f"an optimiser changes Tensors, not {type(p).__name__}: give it model.parameters()")
+        if not p.requires_grad or p.op is not None:
+            raise GraphError("an optimiser changes leaves that require gradients: make them with requires_grad=True")
+    return found
+
+
+def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """Scale all gradients together so that their joint Euclidean norm is at most max_norm; returns the norm before.
+
+    With n = √(Σ ‖gᵢ‖²) every gᵢ becomes gᵢ · max_norm / n if n > max_norm. To clip one tensor alone, pass a list of it.
+
+    Raises
+    ------
+    ValueError
+        If max_norm is not a positive number, or the norm is NaN or infinite; nothing has been changed then.
+
+    Example
+    -------
+    >>> w = Tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w / 2).sum().backward()
+    >>> clip_grad_norm([w], max_norm=1.0)
+    5.0
+    >>> w.grad
+    array([0.6, 0.8])
+    """
+    if not max_norm > 0:
+        raise ShapeError(f"clip_grad_norm: max_norm must be above 0 (got {max_norm!r})")
+    with_grad = [p for p in parameters if p.grad is not None]
+    largest = max((float(np.max(np.abs(p.grad), initial=0)) for p in with_grad if p.grad is not None), default=0.0)
+    if not math.isfinite(largest):
+        raise ShapeError("clip_grad_norm: a gradient is NaN or infinite, and cannot be scaled")
+    if largest == 0:
+        return 0.0
+    # divided by the largest entry first: squares of very large or very small numbers leave the range
+    squares = [np.sum(np.square(p.grad / largest, dtype=np.float64)) for p in with_grad if p.grad is not None]
+    norm = largest * math.sqrt(math.fsum(squares))
+    if norm > max_norm:
+        for p in with_grad:
+            if p.grad is not None:
+                p.grad = np.asarray(p.grad * (max_norm / norm))
+    return norm

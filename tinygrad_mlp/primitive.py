@@ -1,0 +1,147 @@
+"""A primitive is a NumPy function with the derivative rules that belong to it; what a call means depends on what is passed in.
+
+The table itself is in :mod:`tinygrad_mlp.rules`; this file only says what one of its entries is. A rule is one
+vector-Jacobian product, written in plain NumPy::
+
+    z = f(x, y)                       the forward pass, NumPy's own function
+    x̄ = lambda g, z, x, y: …          the gradient of a scalar L with respect to x, given g = ∂L/∂z
+
+Called with arrays, a primitive computes. Called with any other reading of an operand (a Tensor, which records), it
+hands itself to that operand's class, through the one method that every reading has: ``_apply(primitive, inputs, params)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from .errors import TensorTypeError, did_you_mean
+
+__all__ = ["BY_NUMPY", "TABLE", "Primitive", "Rule", "primitive"]
+
+Rule: TypeAlias = Callable[..., Any]
+
+TABLE: dict[str, Primitive] = {}
+"""Every primitive by name, in the order of the table."""
+
+BY_NUMPY: dict[Callable[..., Any], Primitive] = {}
+"""The primitive behind each NumPy function."""
+
+
+class Primitive:
+    """One entry of the table: a name, a forward function, a rule for each array argument.
+
+    Attributes
+    ----------
+    name : the function's name in the Python array API standard (or the field's usual one)
+    forward : the function on arrays; arrays positional, parameters by keyword
+    rules : one vector-Jacobian product an array argument, ``None`` where there is no derivative (a condition, labels).
+        A variadic primitive (``concat``) has one rule for all, which gets the argument's number ``i`` after ``z``.
+    params : the parameters with their default values (``...`` marks one that must be given)
+    kink : the value that the rules give where no derivative exists, in words; empty for smooth functions
+    optional : how many of the last array arguments may be left out (``clip(x, 0)``: ``max`` is then ``None``)
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from tinygrad_mlp.rules import tanh
+    >>> tanh
+    <primitive tanh: 1 array>
+    >>> g, x = np.float64(1.0), np.float64(0.5)
+    >>> float(tanh.rules[0](g, tanh(x), x))  # 1 - tanh(0.5)²
+    0.7864477329659274
+    """
+
+    __slots__ = ("arrays", "forward", "kink", "name", "optional", "params", "rules", "variadic")
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        rules: tuple[Rule | None, ...],
+        params: dict[str, Any],
+        *,
+        kink: str = "",
+        optional: int = 0,
+        variadic: bool = False,
+    ) -> None:
+        self.name, self.forward, self.rules, self.params = name, forward, rules, params
+        self.kink, self.optional, self.variadic = kink, optional, variadic
+        self.arrays = next((r.__code__.co_varnames[2 : 2 + len(rules)] for r in rules if r is not None), ())
+        """The names of the array arguments, read off the rules."""
+
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        if self.variadic:
+            inputs, params = tuple(inputs[0]), dict(zip(self.params, inputs[1:], strict=False)) | params
+        elif len(inputs) != len(self.rules):
+            inputs, params = self.sort(inputs, params)
+        if params.keys() != self.params.keys():
+            params = self.complete(params)
+        for x in inputs:
+            apply = getattr(type(x), "_apply", None)
+            if apply is not None:
+                return apply(self, inputs, params)
+        return self.forward(*inputs, **params)
+
+    def sort(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Parameters given by position (``sum(x, 0)``) and arrays given by name (``clip(x, max=1)``), in their places."""
+        arity, names = len(self.rules), list(self.params)
+        extra = inputs[arity:]
+        if len(inputs) < arity and self.optional:
+            named = [params.pop(name, None) for name in self.arrays[max(len(inputs), arity - self.optional) :]]
+            inputs = (*inputs, *named)
+        if len(inputs) < arity or len(extra) > len(names):
+            wanted = f"{arity} array{'s' * (arity != 1)}" + (f" and the parameters {', '.join(names)}" if names else "")
+            raise TensorTypeError(f"{self.name}() takes {wanted}, but {len(inputs)} were given by position")
+        by_position = dict(zip(names, extra, strict=False))
+        for name in by_position.keys() & params.keys():
+            raise TensorTypeError(f"{self.name}() got {name!r} twice, by position and by name")
+        return inputs[:arity], by_position | params
+
+    def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters in the table's order, defaults filled in; unknown and missing ones are refused."""
+        for name in params:
+            if name not in self.params:
+                raise TensorTypeError(str(did_you_mean(f"parameter of {self.name}()", name, self.params)))
+        full = {**self.params, **params}
+        for name, value in full.items():
+            if value is ...:
+                raise TensorTypeError(f"{self.name}() needs the parameter {name!r}: write {self.name}(…, {name}=…)")
+        return full
+
+    def rule(self, i: int) -> Rule | None:
+        """The rule of input number ``i``: called as ``rule(g, z, *inputs, **params)``."""
+        if not self.variadic:
+            return self.rules[i]
+        shared = self.rules[0]
+        return None if shared is None else lambda g, z, *xs, **params: shared(g, z, i, *xs, **params)
+
+    def __repr__(self) -> str:
+        arrays = "any number of arrays" if self.variadic else f"{len(self.rules)} array{'s' * (len(self.rules) != 1)}"
+        return f"<primitive {self.name}: {arrays}{''.join(f', {p}=' for p in self.params)}>"
+
+    def __reduce__(self) -> tuple[Callable[[str], Primitive], tuple[str]]:
+        return TABLE.__getitem__, (self.name,)  # a primitive is a constant: copies and pickles are the entry itself
+
+
+def primitive(
+    name: str,
+    forward: Callable[..., Any],
+    *rules: Rule | None,
+    kink: str = "",
+    numpy: tuple[Callable[..., Any], ...] = (),
+    optional: int = 0,
+    variadic: bool = False,
+    **params: Any,
+) -> Primitive:
+    """Enter a primitive in the table: name, forward function, one rule an array argument, parameters with defaults.
+
+    ``forward`` is NumPy's own function where NumPy has one, and is then recognised when users call it; ``numpy=``
+    names further NumPy functions that mean the same (``np.amax`` for ``max``).
+    """
+    if name in TABLE:
+        raise ValueError(f"the table has a primitive {name!r} already")
+    entry = TABLE[name] = Primitive(name, forward, rules, params, kink=kink, optional=optional, variadic=variadic)
+    for function in (forward, *numpy):
+        BY_NUMPY[function] = entry
+    return entry

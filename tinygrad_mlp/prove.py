@@ -1,0 +1,408 @@
+"""The main job: train an MLP on real data, and at every step compute all gradients twice and compare them bit for bit."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import __version__, check, data
+from .errors import DataError, did_you_mean, require
+from .nn import MLP
+from .nn import init as initialisers
+from .nn.layers import activation_named
+from .nn.losses import loss_named
+from .optim import SGD
+from .tensor import no_grad
+from .viz.dot import to_graphviz
+
+__all__ = ["Result", "Settings", "prove"]
+
+Array = NDArray[Any]
+
+DEFAULTS: dict[str, tuple[list[int], int]] = {
+    "digits": ([64, 64, 32, 10], 30),
+    "mnist": ([784, 128, 10], 10),
+    "cifar10": ([3072, 512, 256, 10], 3),
+}
+"""For each data set: the widths of the network, and the number of epochs."""
+
+DTYPES = {"float32": np.float32, "float64": np.float64}
+
+
+@dataclass
+class Settings:
+    """What ``tinygrad-mlp prove`` can be told; ``None`` means: what suits the data."""
+
+    data: str = "digits"
+    data_dir: str = "data"
+    sizes: list[int] | None = None
+    activation: str = "relu"
+    init: str | None = None
+    loss: str = "cross_entropy"
+    dtype: str = "float32"
+    lr: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    batch_size: int = 32
+    epochs: int | None = None
+    val_split: float | None = None
+    seed: int = 0
+    out: str = "prove"
+
+
+@dataclass
+class Result:
+    """What a run has found."""
+
+    settings: Settings
+    sizes: list[int]
+    samples: tuple[int, int]
+    start: check.Comparison
+    end: check.Comparison
+    steps: int
+    worst_ulps: dict[str, int]
+    first_difference: str
+    history: dict[str, list[float]] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Equal bits at every step, and all witnesses agree at the start and at the end."""
+        return not self.first_difference
+
+    @property
+    def accuracy(self) -> float:
+        """The test accuracy after the last epoch, from 0 to 1."""
+        return self.history["test accuracy"][-1]
+
+
+def prove(settings: Settings, stream: TextIO | None = None) -> Result:
+    """Train, compare at every step, print the table, write the report.
+
+    Raises
+    ------
+    DataError, UnknownNameError, ShapeError, MissingExtraError
+        For settings or data that cannot be used; nothing has been written then.
+    """
+    out = stream or sys.stdout
+    for name in ("rich", "matplotlib"):  # refuse before the work, not after it
+        require(name, "demos", "tinygrad-mlp prove")
+    check_settings(settings)
+    X, y, X_test, y_test, sizes = prepare(settings)
+    folder = writable(Path(settings.out))
+    rng = np.random.default_rng([settings.seed, 1])
+    model = MLP(sizes, settings.activation, settings.init, dtype=DTYPES[settings.dtype], rng=rng)
+    targets = y if loss_named(settings.loss).name.startswith("cross_entropy") else np.eye(sizes[-1], dtype=X.dtype)[y]
+
+    print(f"{settings.data}: {len(X):,} training and {len(X_test):,} test samples", file=out)
+    print(f"{model}\n", file=out)
+
+    first_batch = next(data.batches(X, targets, settings.batch_size))
+    start = check.compare(model, settings.loss, *first_batch, l2=settings.weight_decay, seed=settings.seed)
+    graph = to_graphviz(
+        check.loss_of(model, settings.loss, *first_batch, l2=settings.weight_decay), dict(check.manual_names(model))
+    )
+    result = Result(settings, sizes, (len(X), len(X_test)), start, start, 0, dict.fromkeys(check.manual_names(model), 0), "")
+    train(result, model, (X, y, targets), (X_test, y_test), rng, out)
+    last_batch = next(data.batches(X, targets, settings.batch_size))
+    result.end = check.compare(model, settings.loss, *last_batch, l2=settings.weight_decay, seed=settings.seed)
+    for when, report in (("before the first step", start), ("after the last step", result.end)):
+        if not report.ok and not result.first_difference:
+            result.first_difference = f"{when}: {report.first_difference}"
+
+    print(f"\n{summary_table(result)}\n\n{verdict(result)}", file=out)
+    write_files(result, folder, model, last_batch, graph)
+    print(f"\nWritten to {folder}{os.sep}: {', '.join(result.files)}", file=out)
+    return result
+
+
+# --- before ------------------------------------------------------------------------------------------------------------
+
+
+def check_settings(settings: Settings) -> None:
+    """Refuse unknown names and numbers out of range."""
+    if settings.data not in data.SOURCES:
+        raise did_you_mean("data set", settings.data, data.SOURCES)
+    if settings.dtype not in DTYPES:
+        raise did_you_mean("dtype", settings.dtype, DTYPES)
+    activation_named(settings.activation)
+    loss_named(settings.loss)
+    if settings.init is not None:
+        initialisers.by_name(settings.init)
+    for name, low in (("lr", 0.0), ("weight_decay", 0.0), ("batch_size", 1), ("epochs", 1), ("seed", 0)):
+        value = getattr(settings, name)
+        if value is not None and not low <= value < np.inf:
+            raise DataError(f"--{name.replace('_', '-')} must be at least {low:g} (got {value})")
+    if not 0 <= settings.momentum < 1:
+        raise DataError(f"--momentum must be at least 0 and below 1 (got {settings.momentum})")
+    if settings.val_split is not None and not 0 < settings.val_split < 1:
+        raise DataError(f"--val-split is a fraction between 0 and 1 (got {settings.val_split})")
+
+
+def prepare(settings: Settings) -> tuple[Array, Array, Array, Array, list[int]]:
+    """Standardised training and test data, and the widths of the network."""
+    source = data.SOURCES[settings.data](settings.data_dir)
+    if source.X_test is not None and source.y_test is not None and settings.val_split is None:
+        X, y, X_test, y_test = source.X, source.y, source.X_test, source.y_test
+    else:
+        fraction = 0.2 if settings.val_split is None else settings.val_split
+        X, y, X_test, y_test = data.split(source.X, source.y, fraction, np.random.default_rng([settings.seed, 0]))
+    features, classes = int(np.prod(X.shape[1:])), len(source.classes)
+    sizes = settings.sizes or DEFAULTS[settings.data][0]
+    if sizes[0] != features or sizes[-1] != classes or min(sizes) < 1:
+        raise DataError(
+            f"--sizes {','.join(map(str, sizes))} does not fit {settings.data}: it must start with {features} (numbers a sample), "
+            f"end with {classes} (classes), and have widths from 1 up between"
+        )
+    X, X_test = data.standardise(X, X_test, dtype=DTYPES[settings.dtype])
+    return X, y, X_test, y_test, sizes
+
+
+def writable(folder: Path) -> Path:
+    """The output folder, made if needed; refused in one sentence if it cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise DataError(f"cannot write to --out {folder}: {error.strerror or error}") from error
+
+
+# --- the run -----------------------------------------------------------------------------------------------------------
+
+
+def train(
+    result: Result, model: MLP, training: tuple[Array, Array, Array], test: tuple[Array, Array], rng: np.random.Generator, out: TextIO
+) -> None:
+    """Mini-batch SGD; every step's gradients are computed by the engine and by hand, and compared before they are used."""
+    settings, (X, y, targets) = result.settings, training
+    named = check.manual_names(model)
+    optimizer = SGD(model.parameters(), settings.lr, settings.momentum)
+    epochs = settings.epochs or DEFAULTS[settings.data][1]
+    record(result, model, settings, training, test)
+    for epoch in progress(epochs, -(-len(X) // settings.batch_size), result, out):
+        for X_batch, y_batch in data.batches(X, targets, settings.batch_size, rng):
+            loss = check.loss_of(model, settings.loss, X_batch, y_batch, l2=settings.weight_decay)
+            optimizer.zero_grad()
+            loss.backward()
+            engine = {name: p.grad for name, p in named.items() if p.grad is not None}
+            by_hand = check.manual_backprop(model, settings.loss, X_batch, y_batch, l2=settings.weight_decay).gradients
+            result.steps += 1
+            if len(engine) != len(by_hand) or not all(check.same_bits(g, by_hand[name]) for name, g in engine.items()):
+                note_difference(result, check.compare_gradients(engine, by_hand), epoch)
+            optimizer.step()
+            epoch.advance(float(loss))
+        record(result, model, settings, training, test)
+
+
+def note_difference(result: Result, rows: list[check.Row], epoch: Any) -> None:
+    """Remember how far apart the gradients of this step are, and where the first difference was."""
+    report = check.Comparison(rows, 0.0, 0.0)
+    for row in rows:
+        result.worst_ulps[row.name] = max(result.worst_ulps[row.name], -1 if row.ulps is None else row.ulps)
+    if not result.first_difference:
+        result.first_difference = f"step {result.steps} (epoch {epoch.number}): {report.first_difference}"
+
+
+def record(result: Result, model: MLP, settings: Settings, training: tuple[Array, Array, Array], test: tuple[Array, Array]) -> None:
+    """Loss and accuracy on both parts, after an epoch (and before the first)."""
+    for part, X, y in (("train", training[0], training[1]), ("test", *test)):
+        loss, accuracy = evaluate(model, settings.loss, X, y)
+        result.history.setdefault(f"{part} loss", []).append(loss)
+        result.history.setdefault(f"{part} accuracy", []).append(accuracy)
+
+
+def evaluate(model: MLP, loss: str, X: Array, y: Array, chunk: int = 4096) -> tuple[float, float]:
+    """The mean loss (without the L2 term) and the accuracy, a chunk of rows at a time."""
+    total, right = 0.0, 0
+    criterion = loss_named(loss)
+    with no_grad():
+        for start in range(0, len(X), chunk):
+            rows, labels = X[start : start + chunk], y[start : start + chunk]
+            targets = labels if loss.startswith("cross_entropy") else np.eye(model.sizes[-1], dtype=X.dtype)[labels]
+            logits = model(rows)
+            outputs = activation_named(criterion.output)(logits) if criterion.output else logits
+            total += float(criterion(outputs, targets)) * len(rows)
+            right += int((logits.numpy().argmax(axis=1) == labels).sum())
+    return total / len(X), right / len(X)
+
+
+class Epoch:
+    """One epoch in the progress bar."""
+
+    def __init__(self, number: int, bar: Any, task: Any) -> None:
+        self.number, self._bar, self._task = number, bar, task
+
+    def advance(self, loss: float) -> None:
+        """One step more."""
+        self._bar.update(self._task, advance=1, loss=loss)
+
+
+def progress(epochs: int, steps: int, result: Result, out: TextIO) -> Iterator[Epoch]:
+    """The epochs, under a progress bar with loss and accuracy; a line an epoch where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(file=out)
+    columns = (
+        TextColumn("epoch {task.fields[epoch]:>3}/" + str(epochs)),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("steps, loss {task.fields[loss]:.4f}, test accuracy {task.fields[accuracy]:.2%}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=epochs * steps, epoch=0, loss=float("nan"), accuracy=result.history["test accuracy"][-1])
+        for number in range(1, epochs + 1):
+            bar.update(task, epoch=number)
+            yield Epoch(number, bar, task)
+            bar.update(task, accuracy=result.history["test accuracy"][-1])
+            if not console.is_terminal:
+                told = {name: values[-1] for name, values in result.history.items()}
+                print(
+                    f"epoch {number:>3}/{epochs}  loss {told['train loss']:.4f} (test {told['test loss']:.4f})  "
+                    f"accuracy {told['train accuracy']:.2%} (test {told['test accuracy']:.2%})",
+                    file=out,
+                )
+
+
+# --- after --------------------------------------------------------------------------------------------------------------
+
+
+def summary_table(result: Result) -> check.Comparison:
+    """The table: equal bits and ULPs over all steps, the other witnesses at the end of training."""
+    return check.Comparison(
+        [
+            row._replace(
+                equal_bits=row.equal_bits and result.worst_ulps[row.name] == 0,
+                ulps=None if row.ulps is None or result.worst_ulps[row.name] < 0 else max(row.ulps, result.worst_ulps[row.name]),
+            )
+            for row in result.end.rows
+        ],
+        result.end.loss,
+        result.end.manual_loss,
+    )
+
+
+def verdict(result: Result) -> str:
+    """What was found, in sentences."""
+    steps, parameters = f"{result.steps:,} steps", len(result.worst_ulps)
+    lines = [f"Test accuracy {result.accuracy:.2%} ({result.samples[1]:,} samples)."]
+    if result.ok:
+        lines.append(f"{steps} compared: all {parameters} gradients of the engine and of the manual backprop were equal bit for bit at every step.")
+    else:
+        lines.append(f"{steps} compared: THE GRADIENTS DIFFER. First at {result.first_difference}.")
+    return "\n".join(lines)
+
+
+def write_files(result: Result, folder: Path, model: MLP, batch: tuple[Array, Array], graph: Any) -> None:
+    """report.md, curves.png, graph.dot (and graph.svg where the ``dot`` program is), gradients.npz."""
+    put(result, folder, "curves.png", curves(result))
+    put(result, folder, "graph.dot", graph.source.encode())
+    if shutil.which("dot"):
+        put(result, folder, "graph.svg", graph.pipe(format="svg"))
+    loss = check.loss_of(model, result.settings.loss, *batch, l2=result.settings.weight_decay)
+    model.zero_grad()
+    loss.backward()
+    by_hand = check.manual_backprop(model, result.settings.loss, *batch, l2=result.settings.weight_decay).gradients
+    arrays = {f"engine/{name}": p.grad for name, p in check.manual_names(model).items() if p.grad is not None}
+    stream = io.BytesIO()
+    np.savez(stream, **arrays, **{f"manual/{name}": g for name, g in by_hand.items()})  # type: ignore[arg-type]  # names with a slash
+    put(result, folder, "gradients.npz", stream.getvalue())
+    put(result, folder, "report.md", report(result).encode())
+
+
+def put(result: Result, folder: Path, name: str, content: bytes) -> None:
+    """Write a file in one go: a run that is killed leaves the old file or the new one, never half of one."""
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        os.chmod(temporary, 0o644)  # mkstemp's files are private
+        os.replace(temporary, folder / name)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    result.files.append(name)
+
+
+def curves(result: Result) -> bytes:
+    """Loss and accuracy against epoch, train and test, as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for part, colour in (("train", "#0b6bcb"), ("test", "#c2410c")):
+            values = result.history[f"{part} {quantity}"]
+            axes.plot(range(len(values)), values, color=colour, label=part, marker="o", markersize=3)
+        axes.set(xlabel="epoch", ylabel=quantity)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+        if quantity == "accuracy":
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+        else:
+            axes.set_yscale("log")
+    figure.suptitle(f"{result.settings.data}: MLP {' → '.join(map(str, result.sizes))}, {result.settings.activation}", fontsize=11)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=120)
+    return stream.getvalue()
+
+
+def report(result: Result) -> str:
+    """The report in Markdown."""
+    settings = result.settings
+    history = [
+        f"| {epoch} | " + " | ".join(f"{values[epoch]:.2%}" if "accuracy" in name else f"{values[epoch]:.4f}" for name, values in result.history.items()) + " |"
+        for epoch in range(len(result.history["train loss"]))
+    ]
+    told = {name: value for name, value in vars(settings).items() if value is not None and name not in ("out", "data_dir", "sizes")}
+    picture = "The graph of one training step: [graph.dot](graph.dot)" + (", [graph.svg](graph.svg)." if "graph.svg" in result.files else ".")
+    return "\n".join(
+        [
+            "# Two backprops, one gradient",
+            "",
+            verdict(result).replace("\n", "  \n"),
+            "",
+            "## The gradients",
+            "",
+            summary_table(result).markdown(),
+            "",
+            f"*Equal bits* and *ULPs* (units in the last place): engine against manual backprop, the worst of all {result.steps:,} steps.",
+            "*vs numeric*: relative difference to central differences on a sample of entries; *vs HIPS*: to HIPS autograd, if installed;",
+            "both in float64, at the weights after the last step. Before the first step:",
+            "",
+            result.start.markdown(),
+            "",
+            "## Training",
+            "",
+            f"MLP {' → '.join(map(str, result.sizes))}; " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items()) + ".",
+            "`weight decay` λ is the L2 term (λ/2) Σ ‖W‖² of the loss, which both backprops differentiate.",
+            "",
+            "![Loss and accuracy against epoch](curves.png)",
+            "",
+            "| epoch | " + " | ".join(result.history) + " |",
+            "|" + " --- |" * (1 + len(result.history)),
+            *history,
+            "",
+            picture,
+            "The gradients of the last batch, by both: [gradients.npz](gradients.npz), under `engine/W1`, `manual/W1` …",
+            "",
+            f"tinygrad_mlp {__version__}, NumPy {np.__version__}, Python {platform.python_version()}, {platform.machine()}.",
+            "",
+        ]
+    )

@@ -1,0 +1,63 @@
+"""A computation graph as a ``graphviz.Digraph``: operations, parameters and constants as nodes, data flowing along the edges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import require
+from ..graph import Node, topological
+
+__all__ = ["to_graphviz"]
+
+
+def shape_of(x: Any) -> str:
+    """The shape of an operand, in words for a label."""
+    shape = tuple(getattr(x, "shape", ()))
+    return " × ".join(str(n) for n in shape) or "scalar"
+
+
+def to_graphviz(root: Node, names: Mapping[str, Node] | None = None) -> Any:
+    """The graph that root was computed by, as a ``graphviz.Digraph`` with plain-text labels.
+
+    Every operation is a box with its name and the shape of its result; parameters are ellipses with the names given; arrays
+    that carry no gradient are plain text. An input that is used twice has two edges.
+
+    Parameters
+    ----------
+    root : Tensor
+        The output, before its graph is freed.
+    names : dict of name to Tensor, optional
+        Names for leaves.
+
+    Example
+    -------
+    >>> from tinygrad_mlp import Tensor
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> print(to_graphviz(x * x, {"x": x}).source)
+    digraph {
+        rankdir=TB
+        n1 [label="multiply\\nscalar" shape=box]
+        n0 [label="x\\nscalar" shape=ellipse]
+        n0 -> n1
+        n0 -> n1
+    }
+    <BLANKLINE>
+    """
+    graphviz = require("graphviz", "demos", "drawing a graph")
+    digraph = graphviz.Digraph(graph_attr={"rankdir": "TB"})
+    called = {node: name for name, node in (names or {}).items()}
+    order = list(topological(root))
+    number = {node: f"n{len(order) - 1 - i}" for i, node in enumerate(order)}
+    constants = 0
+    for node in order:
+        title = node.op.name if node.op else called.get(node, "leaf")
+        digraph.node(number[node], graphviz.escape(f"{title}") + "\\n" + shape_of(node.array), shape="box" if node.op else "ellipse")
+        for x in node.inputs:
+            if isinstance(x, Node) and x in number:
+                digraph.edge(number[x], number[node])
+            elif hasattr(x, "shape"):  # numbers like the 2 of 2 * x are left out, arrays are shown
+                digraph.node(f"c{constants}", f"{x.dtype}\\n{shape_of(x)}", shape="plaintext")
+                digraph.edge(f"c{constants}", number[node])
+                constants += 1
+    return digraph
