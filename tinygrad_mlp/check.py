@@ -68,12 +68,12 @@ def ulps(a: ArrayLike, b: ArrayLike) -> int:
     0 for equal numbers (−0 and 0 are one apart, so that 0 means equal bits), 1 for neighbours; NaN against NaN counts by
     its bits.
 
-    Raises
+    Raises:
     ------
     ShapeError, TensorTypeError
         For different shapes or dtypes.
 
-    Example
+    Example:
     -------
     >>> ulps(np.float32(1.0), np.nextafter(np.float32(1.0), np.float32(2.0)))
     1
@@ -203,7 +203,9 @@ def as_loss(loss: str | Loss) -> Loss:
     if isinstance(loss, str):
         return loss_named(loss)
     if not isinstance(loss, Loss):
-        raise TensorTypeError(f"a loss is a name, such as 'cross_entropy', or a module, such as nn.CrossEntropyLoss(), not {loss!r}")
+        raise TensorTypeError(
+            f"a loss is a name, such as 'cross_entropy', or a module, such as nn.CrossEntropyLoss(), not {loss!r}"
+        )
     return loss
 
 
@@ -275,7 +277,7 @@ def hips_gradients(model: Module, loss: str | Loss, X: Array, y: Array, l2: floa
     def total(p: dict[str, Any]) -> Any:
         z, depth = X, len(parts.linears)
         for l in range(1, depth + 1):
-            z = anp.dot(z, p[f"W{l}"]) + (p[f"b{l}"] if f"b{l}" in p else 0.0)
+            z = anp.dot(z, p[f"W{l}"]) + p.get(f"b{l}", 0.0)
             z = functions[parts.activation.name](z) if l < depth else z
         if criterion.name == "cross_entropy":
             shifted = z - anp.max(z, axis=1, keepdims=True)
@@ -371,7 +373,9 @@ class Comparison:
             if row.manual_shape != row.shape:
                 shape += f", manual {row.manual_shape}"
             far = "-" if row.ulps is None else str(row.ulps)
-            table.append([row.name, row.path, shape, "yes" if row.equal_bits else "NO", far, decimal(row.numeric), decimal(row.hips)])
+            table.append(
+                [row.name, row.path, shape, "yes" if row.equal_bits else "NO", far, decimal(row.numeric), decimal(row.hips)]
+            )
         keep = [i for i in range(len(table[0])) if any(line[i] for line in table[1:])]
         return [[line[i] for i in keep] for line in table]
 
@@ -404,7 +408,9 @@ def decimal(x: float | None) -> str:
     return "" if x is None else "0" if x == 0 else f"{x:.1e}"
 
 
-def compare_gradients(engine: Mapping[str, Array], by_hand: Mapping[str, Array], paths: Mapping[str, str] | None = None) -> list[Row]:
+def compare_gradients(
+    engine: Mapping[str, Array], by_hand: Mapping[str, Array], paths: Mapping[str, str] | None = None
+) -> list[Row]:
     """A row a parameter: the engine's gradients against those computed by hand, bit for bit.
 
     >>> for row in compare_gradients({"W1": np.zeros(2)}, {"W1": np.array([0.0, 5e-324])}):
@@ -419,12 +425,22 @@ def compare_gradients(engine: Mapping[str, Array], by_hand: Mapping[str, Array],
         if comparable and not equal:
             different = g.view(f"u{g.dtype.itemsize}") != np.ascontiguousarray(other).view(f"u{g.dtype.itemsize}")
             first = tuple(int(i) for i in np.argwhere(different)[0])
-        rows.append(Row(name, (paths or {}).get(name, name), g.shape, other.shape, equal, ulps(g, other) if comparable else None, first))
+        rows.append(
+            Row(name, (paths or {}).get(name, name), g.shape, other.shape, equal, ulps(g, other) if comparable else None, first)
+        )
     return rows
 
 
 def compare(
-    model: Module, loss: str | Loss, X: ArrayLike, y: ArrayLike, *, l2: float = 0.0, witnesses: bool = True, entries: int = 8, seed: int = 0
+    model: Module,
+    loss: str | Loss,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    l2: float = 0.0,
+    witnesses: bool = True,
+    entries: int = 8,
+    seed: int = 0,
 ) -> Comparison:
     """Compute the gradients of an MLP's loss by the engine and by the manual backprop, and compare them bit for bit.
 
@@ -470,7 +486,9 @@ def compare(
     paths = {name: path for path, p in model.named_parameters() for name, q in named.items() if p is q}
     rows = compare_gradients(engine, by_hand.gradients, paths)
     if witnesses:
-        rows = [row._replace(**heard) for row, heard in zip(rows, hear(model, loss, batch, targets, l2, entries, seed), strict=True)]
+        rows = [
+            row._replace(**heard) for row, heard in zip(rows, hear(model, loss, batch, targets, l2, entries, seed), strict=True)
+        ]
     return Comparison(rows, float(value), by_hand.loss)
 
 

@@ -61,7 +61,10 @@ def parser() -> argparse.ArgumentParser:
     network = prove.add_argument_group("network")
     network.add_argument("--sizes", type=sizes, metavar="N,N,…", help="the widths, input first (default: 64,64,32,10 for digits)")
     network.add_argument(
-        "--activation", default="relu", metavar="NAME", help="relu (default), leaky_relu, sigmoid, tanh, softplus, softmax, identity"
+        "--activation",
+        default="relu",
+        metavar="NAME",
+        help="relu (default), leaky_relu, sigmoid, tanh, softplus, softmax, identity",
     )
     network.add_argument(
         "--init",
@@ -78,10 +81,14 @@ def parser() -> argparse.ArgumentParser:
     )
     training.add_argument("--lr", type=float, default=0.05, metavar="X", help="learning rate (default: 0.05)")
     training.add_argument("--momentum", type=float, default=0.9, metavar="X", help="momentum, v = μ v − lr g (default: 0.9)")
-    training.add_argument("--weight-decay", type=float, default=1e-4, metavar="X", help="L2 term of the loss, (λ/2) Σ‖W‖² (default: 1e-4)")
+    training.add_argument(
+        "--weight-decay", type=float, default=1e-4, metavar="X", help="L2 term of the loss, (λ/2) Σ‖W‖² (default: 1e-4)"
+    )
     training.add_argument("--batch-size", type=int, default=32, metavar="N", help="samples a step (default: 32)")
     training.add_argument("--epochs", type=int, metavar="N", help="passes over the data (default: 30 digits, 10 mnist, 3 cifar10)")
-    training.add_argument("--seed", type=int, default=0, metavar="N", help="for the split, the weights and the shuffling (default: 0)")
+    training.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="for the split, the weights and the shuffling (default: 0)"
+    )
     prove.add_argument("--out", default="prove", metavar="DIR", help="where the report goes (default: prove/)")
     return top
 

@@ -97,9 +97,12 @@ def load_mnist(directory: PathLike) -> Dataset:
     train, test = pairs["train"], pairs["t10k"]
     classes = tuple("0123456789")
     if train is None and test is None:
-        raise DataError(f"no MNIST in {directory}: expected train-images-idx3-ubyte or t10k-images-idx3-ubyte (.gz or not); see --data-dir")
+        raise DataError(
+            f"no MNIST in {directory}: expected train-images-idx3-ubyte or t10k-images-idx3-ubyte (.gz or not); see --data-dir"
+        )
     if train is None or test is None:
-        return Dataset(*(train or test or ()), classes)  # type: ignore[misc]  # one of them is a pair
+        X, y = train or test  # type: ignore[misc]  # not both are missing
+        return Dataset(X, y, classes)
     return Dataset(*train, classes, *test)
 
 
@@ -152,7 +155,9 @@ def load_cifar10(directory: PathLike) -> Dataset:
         directory = directory / "cifar-10-batches-bin"
     paths = sorted(directory.glob("data_batch_*.bin"))
     if not paths:
-        raise DataError(f"no CIFAR-10 in {directory}: expected data_batch_1.bin … data_batch_5.bin and test_batch.bin; see --data-dir")
+        raise DataError(
+            f"no CIFAR-10 in {directory}: expected data_batch_1.bin … data_batch_5.bin and test_batch.bin; see --data-dir"
+        )
     parts = [cifar10_batch(path) for path in paths]
     X, y = np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
     test = directory / "test_batch.bin"
@@ -164,7 +169,9 @@ def cifar10_batch(path: Path) -> tuple[Array, Array]:
     with opened(path) as stream:
         body = take(stream, LIMIT // 8, path)
     if not body or len(body) % CIFAR10_RECORD:
-        raise DataError(f"{path} has {len(body):,} bytes, no whole number of records of {CIFAR10_RECORD:,}: truncated, or not CIFAR-10")
+        raise DataError(
+            f"{path} has {len(body):,} bytes, no whole number of records of {CIFAR10_RECORD:,}: truncated, or not CIFAR-10"
+        )
     records = np.frombuffer(body, np.uint8).reshape(-1, CIFAR10_RECORD)
     X, y = records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].astype(np.int64)
     check_labelled(X, y, 10, path)
@@ -206,12 +213,12 @@ SOURCES: dict[str, Callable[[PathLike], Dataset]] = {
 def split(X: Array, y: Array, fraction: float, rng: np.random.Generator | int) -> tuple[Array, Array, Array, Array]:
     """A random split: X_train, y_train, X_test, y_test, with ``round(fraction · m)`` samples in the test part.
 
-    Raises
+    Raises:
     ------
     DataError
         If the fraction is not in (0, 1), or would leave one part empty.
 
-    Example
+    Example:
     -------
     >>> parts = split(np.arange(10.0), np.arange(10), 0.2, rng=0)
     >>> [len(part) for part in parts]
@@ -248,12 +255,12 @@ def batches(
 ) -> Iterator[tuple[Array, Array]]:
     """Mini-batches of one epoch, shuffled with ``rng`` (in order without one); the last, smaller batch is kept.
 
-    Raises
+    Raises:
     ------
     DataError
         If batch_size is below 1, or X and y differ in length.
 
-    Example
+    Example:
     -------
     >>> [len(labels) for _, labels in batches(np.zeros((10, 2)), np.zeros(10), 4)]
     [4, 4, 2]

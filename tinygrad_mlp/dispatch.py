@@ -28,7 +28,7 @@ class Operand:
     """Anything that can stand in a rule in place of an array. Subclasses give it ``_apply``, ``_constant``, shape and dtype."""
 
     __slots__ = ()
-    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__  # type: ignore[assignment]  # by identity, also where == is elementwise
+    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__  # by identity, also where == is elementwise
 
     @classmethod
     def _apply(cls, op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -374,7 +374,8 @@ def unknown(function: Callable[..., Any]) -> NoReturn:
     """Refuse a NumPy function that is not in the table, with the nearest ones that are."""
     import difflib
 
-    names = sorted({f.__name__ for f in (*BY_NUMPY, *COMPOSED, *rules.CONSTANT) if getattr(np, f.__name__, None) is not None})
+    known: list[Callable[..., Any]] = [*BY_NUMPY, *COMPOSED, *rules.CONSTANT]
+    names = sorted({f.__name__ for f in known if hasattr(np, f.__name__)})
     near = difflib.get_close_matches(function.__name__, names, n=3, cutoff=0.4)
     hint = f"nearest supported: {', '.join('np.' + n for n in near)}; " if near else ""
     raise UnsupportedError(

@@ -14,8 +14,8 @@ __all__ = [
     "TensorTypeError",
     "UnknownNameError",
     "UnsupportedError",
-    "did_you_mean",
     "describe",
+    "did_you_mean",
     "require",
 ]
 
@@ -81,7 +81,7 @@ def operation_failed(name: str, inputs: Sequence[Any], params: dict[str, Any], e
         (x, y), inner = shapes[:2], min(2, max(len(shapes[1]), 1))
         if x and y and x[-1] != y[-inner]:
             cure = f"write {y[-inner]} columns on the left or {x[-1]} rows on the right"
-            cure += ", or transpose one side with .mT" if x[-1] == y[-1] or len(x) > 1 and x[-2] == y[-inner] else ""
+            cure += ", or transpose one side with .mT" if x[-1] == y[-1] or (len(x) > 1 and x[-2] == y[-inner]) else ""
             return ShapeError(f"{text}shapes {x} and {y} do not fit, {x[-1]} columns meet {y[-inner]} rows; {cure}")
     if isinstance(error, ValueError) and "broadcast" in str(error) and len(shapes) > 1:
         told = " and ".join(str(s) for s in shapes)
@@ -109,6 +109,5 @@ def require(module: str, extra: str, purpose: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtraError(
-            f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed: "
-            f"pip install 'tinygrad_mlp[{extra}]'"
+            f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed: pip install 'tinygrad_mlp[{extra}]'"
         ) from error

@@ -42,7 +42,19 @@ class Node:
     grad : for leaves, the accumulated gradient, a plain ndarray
     """
 
-    __slots__ = ("array", "arrays", "edges", "grad", "inputs", "op", "origin", "params", "requires_grad", "retains_grad", "__weakref__")
+    __slots__ = (
+        "__weakref__",
+        "array",
+        "arrays",
+        "edges",
+        "grad",
+        "inputs",
+        "op",
+        "origin",
+        "params",
+        "requires_grad",
+        "retains_grad",
+    )
 
     array: Array
     requires_grad: bool
@@ -177,7 +189,9 @@ def sweep(
             results[node] = g if mine or create_graph else np.array(g)
         if op is None:
             continue
-        z, args, params = (node, graph_inputs(node), node.params) if create_graph else (node.array, node.arrays, node.params)
+        z: Any = node if create_graph else node.array
+        args: Sequence[Any] = graph_inputs(node) if create_graph else node.arrays or ()
+        params = node.params
         for i, x in node.edges:
             rule = op.rule(i) if op.variadic else op.rules[i]
             if rule is None or (wanted is not None and x not in wanted):
@@ -209,7 +223,7 @@ def is_new(gx: Any, g: Any, z: Any, args: Sequence[Any]) -> bool:
     """Whether a rule's result lives in a buffer that nothing else sees: neither a view nor one of the things it was given."""
     if gx.base is not None or gx is g or gx is z:
         return False
-    for a in args:  # a loop, not any(): this runs for every leaf
+    for a in args:  # noqa: SIM110  # a generator costs more than the loop, and this runs for every leaf
         if gx is a:
             return False
     return True

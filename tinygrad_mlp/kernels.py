@@ -37,7 +37,7 @@ def relu(x: Array) -> Array:
 
 
 def leaky_relu(x: Array, *, negative_slope: float) -> Array:
-    """x where x > 0, else negative_slope · x."""
+    """X where x > 0, else negative_slope · x."""
     return np.where(x > 0, x, negative_slope * x)
 
 
@@ -59,7 +59,7 @@ def log_softmax(x: Array, *, axis: Axis) -> Array:
 
 
 def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
-    """log Σ exp(x), shifted by the row's maximum where that is finite (a row of −inf gives −inf)."""
+    """Log Σ exp(x), shifted by the row's maximum where that is finite (a row of −inf gives −inf)."""
     m = largest(x, axis=axis, keepdims=True)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))
     with np.errstate(divide="ignore"):  # log 0 = −inf is the answer for a row of −inf
@@ -71,7 +71,7 @@ def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
 
 
 def linear(x: Array, w: Array, b: Array) -> Array:
-    """x @ w + b; the sum is done in the product's own memory."""
+    """X @ w + b; the sum is done in the product's own memory."""
     z = x @ w
     return np.add(z, b, out=z) if type(z) is np.ndarray and np.result_type(z, b) == z.dtype else z + b
 
@@ -137,7 +137,7 @@ def mse_loss(x: Array, y: Array, *, reduction: str) -> Array:
 
 
 def astype(x: Array, *, dtype: Any) -> Array:
-    """x converted to dtype."""
+    """X converted to dtype."""
     return x.astype(dtype, copy=False)
 
 
@@ -149,7 +149,7 @@ def getitem(x: Array, *, index: Any) -> Array:
 def is_unique(index: Any) -> bool:
     """Whether no element can be picked twice: slices, integers, masks can not, arrays of integers can."""
     parts = index if isinstance(index, tuple) else (index,)
-    return all(p is None or p is Ellipsis or isinstance(p, (slice, int, np.integer)) or getattr(p, "dtype", None) == bool for p in parts)
+    return not any(isinstance(p, np.ndarray) and p.dtype != np.bool_ for p in parts)
 
 
 def scatter(g: Array, *, shape: tuple[int, ...], index: Any) -> Array:

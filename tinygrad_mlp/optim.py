@@ -114,12 +114,12 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
     With n = √(Σ ‖gᵢ‖²) every gᵢ becomes gᵢ · max_norm / n if n > max_norm. To clip one tensor alone, pass a list of it.
 
-    Raises
+    Raises:
     ------
     ValueError
         If max_norm is not a positive number, or the norm is NaN or infinite; nothing has been changed then.
 
-    Example
+    Example:
     -------
     >>> w = Tensor([3.0, 4.0], requires_grad=True)
     >>> (w * w / 2).sum().backward()

@@ -183,10 +183,15 @@ def writable(folder: Path) -> Path:
 
 
 def train(
-    result: Result, model: MLP, training: tuple[Array, Array, Array], test: tuple[Array, Array], rng: np.random.Generator, out: TextIO
+    result: Result,
+    model: MLP,
+    training: tuple[Array, Array, Array],
+    test: tuple[Array, Array],
+    rng: np.random.Generator,
+    out: TextIO,
 ) -> None:
     """Mini-batch SGD; every step's gradients are computed by the engine and by hand, and compared before they are used."""
-    settings, (X, y, targets) = result.settings, training
+    settings, (X, _, targets) = result.settings, training
     named = check.manual_names(model)
     optimizer = SGD(model.parameters(), settings.lr, settings.momentum)
     epochs = settings.epochs or DEFAULTS[settings.data][1]
@@ -300,7 +305,9 @@ def verdict(result: Result) -> str:
     steps, parameters = f"{result.steps:,} steps", len(result.worst_ulps)
     lines = [f"Test accuracy {result.accuracy:.2%} ({result.samples[1]:,} samples)."]
     if result.ok:
-        lines.append(f"{steps} compared: all {parameters} gradients of the engine and of the manual backprop were equal bit for bit at every step.")
+        lines.append(
+            f"{steps} compared: at every one all {parameters} gradients, by the engine and by hand, were equal bit for bit."
+        )
     else:
         lines.append(f"{steps} compared: THE GRADIENTS DIFFER. First at {result.first_difference}.")
     return "\n".join(lines)
@@ -367,11 +374,17 @@ def report(result: Result) -> str:
     """The report in Markdown."""
     settings = result.settings
     history = [
-        f"| {epoch} | " + " | ".join(f"{values[epoch]:.2%}" if "accuracy" in name else f"{values[epoch]:.4f}" for name, values in result.history.items()) + " |"
+        f"| {epoch} | "
+        + " | ".join(
+            f"{values[epoch]:.2%}" if "accuracy" in name else f"{values[epoch]:.4f}" for name, values in result.history.items()
+        )
+        + " |"
         for epoch in range(len(result.history["train loss"]))
     ]
     told = {name: value for name, value in vars(settings).items() if value is not None and name not in ("out", "data_dir", "sizes")}
-    picture = "The graph of one training step: [graph.dot](graph.dot)" + (", [graph.svg](graph.svg)." if "graph.svg" in result.files else ".")
+    picture = "The graph of one training step: [graph.dot](graph.dot)" + (
+        ", [graph.svg](graph.svg)." if "graph.svg" in result.files else "."
+    )
     return "\n".join(
         [
             "# Two backprops, one gradient",
@@ -382,15 +395,17 @@ def report(result: Result) -> str:
             "",
             summary_table(result).markdown(),
             "",
-            f"*Equal bits* and *ULPs* (units in the last place): engine against manual backprop, the worst of all {result.steps:,} steps.",
-            "*vs numeric*: relative difference to central differences on a sample of entries; *vs HIPS*: to HIPS autograd, if installed;",
+            "*Equal bits*, *ULPs* (units in the last place): engine against manual backprop, the worst of all steps.",
+            "*vs numeric*: relative difference to central differences on a sample of entries; *vs HIPS*: to HIPS autograd;",
             "both in float64, at the weights after the last step. Before the first step:",
             "",
             result.start.markdown(),
             "",
             "## Training",
             "",
-            f"MLP {' → '.join(map(str, result.sizes))}; " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items()) + ".",
+            f"MLP {' → '.join(map(str, result.sizes))}; "
+            + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())
+            + ".",
             "`weight decay` λ is the L2 term (λ/2) Σ ‖W‖² of the loss, which both backprops differentiate.",
             "",
             "![Loss and accuracy against epoch](curves.png)",

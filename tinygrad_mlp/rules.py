@@ -115,8 +115,8 @@ expand_dims = primitive("expand_dims", np.expand_dims,  lambda g, z, x, *, axis:
 squeeze     = primitive("squeeze",     np.squeeze,      lambda g, z, x, *, axis: np.reshape(g, x.shape), axis=None)
 permute_dims= primitive("permute_dims",np.permute_dims, lambda g, z, x, *, axes: np.permute_dims(g, inverse(axes)), axes=None)
 broadcast_to= primitive("broadcast_to",np.broadcast_to, lambda g, z, x, *, shape: g, shape=...)
-getitem     = primitive("getitem",     k.getitem,       lambda g, z, x, *, index: scatter(g, shape=x.shape, index=index), index=...)
 scatter     = primitive("scatter",     k.scatter,       lambda g, z, x, *, shape, index: g[index], shape=..., index=...)
+getitem     = primitive("getitem",     k.getitem,       lambda g, z, x, *, index: scatter(g, shape=x.shape, index=index), index=...)
 concat      = primitive("concat",      k.concat,        lambda g, z, i, *xs, axis: part(g, i, xs, axis),
                         variadic=True, numpy=(np.concat,), axis=0)
 stack       = primitive("stack",       k.stack,         lambda g, z, i, *xs, axis: layer(g, i, axis),

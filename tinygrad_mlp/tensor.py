@@ -71,7 +71,8 @@ class Tensor(Node, Operand):
     @property
     def data(self) -> Array:
         """The value, an ndarray. Assigning gives a leaf new data of the same shape; gradients of what was computed before
-        stay those of the old data."""
+        stay those of the old data.
+        """
         return self.array
 
     @data.setter
@@ -210,7 +211,9 @@ class Tensor(Node, Operand):
             return np.ones(self.shape, self.dtype)
         seed = np.array(gradient.array if isinstance(gradient, Tensor) else gradient, dtype=self.dtype)
         if seed.shape != self.shape:
-            raise ShapeError(f"the gradient that arrives at a tensor of shape {self.shape} has shape {seed.shape}: they must be equal")
+            raise ShapeError(
+                f"the gradient that arrives at a tensor of shape {self.shape} has shape {seed.shape}: they must be equal"
+            )
         return seed
 
     # --- the reading: a call of a primitive records a node --------------------------------------------------------
@@ -272,7 +275,9 @@ class Tensor(Node, Operand):
         return format(self.array.item(), spec) if spec and self.array.size == 1 else format(str(self), spec)
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise TensorTypeError("tensors are not assigned to in place: write t = tg.where(mask, value, t), or join parts with tg.concat")
+        raise TensorTypeError(
+            "tensors are not assigned to in place: write t = tg.where(mask, value, t), or join parts with tg.concat"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.op is not None and self.requires_grad:
@@ -355,7 +360,9 @@ def unwrap(x: Any) -> Any:
 def check_floating(dtype: np.dtype[Any]) -> None:
     """Only real floating numbers have gradients here."""
     if dtype.kind != "f":
-        raise TensorTypeError(f"only floating tensors can require gradients, not {dtype}: write Tensor(data, True, dtype=np.float64)")
+        raise TensorTypeError(
+            f"only floating tensors can require gradients, not {dtype}: write Tensor(data, True, dtype=np.float64)"
+        )
 
 
 # --- gradients as a function ----------------------------------------------------------------------------------------------
@@ -366,7 +373,9 @@ def gradients(
     y: Tensor, wrt: Sequence[Tensor], *, seed: ArrayLike | Tensor | None = None, create_graph: Literal[False] = False
 ) -> tuple[Array, ...]: ...
 @overload
-def gradients(y: Tensor, wrt: Sequence[Tensor], *, seed: ArrayLike | Tensor | None = None, create_graph: Literal[True]) -> tuple[Tensor, ...]: ...
+def gradients(
+    y: Tensor, wrt: Sequence[Tensor], *, seed: ArrayLike | Tensor | None = None, create_graph: Literal[True]
+) -> tuple[Tensor, ...]: ...
 @overload
 def gradients(y: Tensor, wrt: Tensor, *, seed: ArrayLike | Tensor | None = None, create_graph: Literal[False] = False) -> Array: ...
 @overload
@@ -443,13 +452,13 @@ def is_recording() -> bool:
     return not NOT_RECORDING.get()
 
 
-class no_grad:
+class no_grad:  # noqa: N801  # used like a function, as in PyTorch
     """Compute without recording, as a context manager or a decorator. Holds for this thread or async task only.
 
     It may be nested, reused and shared, survives exceptions, and as a decorator of a generator or a coroutine function
     is in force while that function's own code runs, not in between.
 
-    Example
+    Example:
     -------
     >>> x = Tensor(2.0, requires_grad=True)
     >>> with no_grad():

@@ -14,7 +14,20 @@ from . import init as initialisers
 from .init import RNG, Initialiser
 from .module import Module, Parameter
 
-__all__ = ["MLP", "Activation", "Flatten", "Identity", "LeakyReLU", "Linear", "ReLU", "Sequential", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ = [
+    "MLP",
+    "Activation",
+    "Flatten",
+    "Identity",
+    "LeakyReLU",
+    "Linear",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+]
 
 
 class Linear(Module):
@@ -62,7 +75,7 @@ class Linear(Module):
         self.bias = Parameter(np.zeros(self.fan_out, dtype)) if bias else None
 
     def forward(self, x: Any) -> Any:
-        """x W + b."""
+        """X W + b."""
         return rules.matmul(x, self.weight) if self.bias is None else rules.linear(x, self.weight, self.bias)
 
     def describe(self) -> str:
@@ -110,7 +123,7 @@ class Identity(Activation):
     name, function = "identity", rules.positive
 
     def forward(self, x: Any) -> Any:
-        """x."""
+        """X."""
         return x
 
 
@@ -154,7 +167,7 @@ class Flatten(Module):
     """All axes but the first joined into one, last axis fastest: (m, 3, 32, 32) → (m, 3072), red, green, blue planes in turn."""
 
     def forward(self, x: Any) -> Any:
-        """x of shape (m, …) as (m, n)."""
+        """X of shape (m, …) as (m, n)."""
         shape = np.shape(x)
         if not shape:
             raise ShapeError("Flatten needs an axis of samples first: a batch of shape (m, …), not a single number")

@@ -46,12 +46,12 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
 
     Shapes: logits ``(m, k)``, labels ``(m,)`` integers in 0 … k − 1 → ``()``. ``reduction="sum"`` leaves the 1/m out.
 
-    Raises
+    Raises:
     ------
     ShapeError, DataError
         For labels that are not one integer a row, or out of range.
 
-    Example
+    Example:
     -------
     >>> logits = Tensor([[2.0, 0.0], [0.0, 2.0]], requires_grad=True)
     >>> loss = cross_entropy(logits, np.array([0, 0]))
@@ -86,7 +86,7 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, *, reduction: st
 
     Shapes: logits and targets of one shape → ``()``; a target of shape (m,) against logits (m, 1) is refused.
 
-    Example
+    Example:
     -------
     >>> z = Tensor([[0.0]], requires_grad=True)
     >>> binary_cross_entropy_with_logits(z, [[1.0]]).backward()

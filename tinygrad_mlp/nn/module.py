@@ -36,7 +36,7 @@ class Module:
     their names are dotted paths, ``linear1.weight``, ``blocks.0.weight``. One that is shared is listed once, under the first
     name. No registration, no ``super().__init__()``.
 
-    Example
+    Example:
     -------
     >>> from tinygrad_mlp import nn
     >>> class Scale(nn.Module):
@@ -158,7 +158,13 @@ class Module:
         for path, module in self.named_modules():
             if path:
                 depth = path.count(".") + 1
-                rows.append(("  " * depth, f"({path.rpartition('.')[2]}): {type(module).__name__}({module.describe()})", module.count_parameters()))
+                rows.append(
+                    (
+                        "  " * depth,
+                        f"({path.rpartition('.')[2]}): {type(module).__name__}({module.describe()})",
+                        module.count_parameters(),
+                    )
+                )
         width = max(len(indent) + len(text) for indent, text, _ in rows)
         return "\n".join(f"{indent + text:<{width}}  {n:>9,} parameters" if n else indent + text for indent, text, n in rows)
 

@@ -52,7 +52,9 @@ def to_graphviz(root: Node, names: Mapping[str, Node] | None = None) -> Any:
     constants = 0
     for node in order:
         title = node.op.name if node.op else called.get(node, "leaf")
-        digraph.node(number[node], graphviz.escape(f"{title}") + "\\n" + shape_of(node.array), shape="box" if node.op else "ellipse")
+        digraph.node(
+            number[node], graphviz.escape(f"{title}") + "\\n" + shape_of(node.array), shape="box" if node.op else "ellipse"
+        )
         for x in node.inputs:
             if isinstance(x, Node) and x in number:
                 digraph.edge(number[x], number[node])
