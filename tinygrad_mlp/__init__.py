@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 from . import rules
 from .rules import *  # noqa: F403  # every primitive is a public function: the table is the list
 from .tensor import Tensor, gradients, is_recording, no_grad
+from .version import __version__
 
 if TYPE_CHECKING:
     from . import check, data, manual, nn, optim
 
-__version__ = "0.1.0"
-
 LIBRARY = ("check", "data", "manual", "nn", "optim")
 """The floors above the engine: imported when they are first used, so that ``import tinygrad_mlp`` costs little."""
 
-__all__ = ["Tensor", "gradients", "is_recording", "no_grad", *LIBRARY, *rules.PRIMITIVES]
+__all__ = ["Tensor", "__version__", "gradients", "is_recording", "no_grad", *LIBRARY, *rules.PRIMITIVES]
 
 
 def __getattr__(name: str) -> Any:

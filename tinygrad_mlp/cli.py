@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
-from . import __version__
 from .errors import DataError, MissingExtraError, ShapeError, UnknownNameError
+from .version import __version__
 
 __all__ = ["main"]
 
@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     training.add_argument("--lr", type=float, default=0.05, metavar="X", help="learning rate (default: 0.05)")
     training.add_argument("--momentum", type=float, default=0.9, metavar="X", help="momentum, v = μ v − lr g (default: 0.9)")
     training.add_argument(
-        "--weight-decay", type=float, default=1e-4, metavar="X", help="L2 term of the loss, (λ/2) Σ‖W‖² (default: 1e-4)"
+        "--weight-decay", type=float, default=1e-3, metavar="X", help="L2 term of the loss, (λ/2) Σ‖W‖² (default: 1e-3)"
     )
     training.add_argument("--batch-size", type=int, default=32, metavar="N", help="samples a step (default: 32)")
     training.add_argument("--epochs", type=int, metavar="N", help="passes over the data (default: 30 digits, 10 mnist, 3 cifar10)")

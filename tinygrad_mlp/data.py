@@ -234,10 +234,12 @@ def split(X: Array, y: Array, fraction: float, rng: np.random.Generator | int) -
     return X[train], y[train], X[test], y[test]
 
 
-def standardise(X: Array, *others: Array, dtype: Any = np.float32) -> tuple[Array, ...]:
+def standardise(X: Array, *others: Array, dtype: Any = np.float32, common_scale: bool = False) -> tuple[Array, ...]:
     """X and others as rows of numbers, each column shifted and scaled to mean 0 and variance 1 **of X**.
 
-    A column that is constant in X is only shifted. Statistics in float64, the result in ``dtype``, shape (m, n).
+    A column that is constant in X is only shifted. With ``common_scale`` all columns are divided by one number, the root of
+    their mean variance: right for pixels, where a column that hardly varies is noise that should not be blown up.
+    Statistics in float64, the result in ``dtype``, shape (m, n).
 
     >>> X, T = standardise(np.array([[0.0, 5.0], [2.0, 5.0]]), np.array([[4.0, 5.0]]))
     >>> X.tolist(), T.tolist()
@@ -245,6 +247,8 @@ def standardise(X: Array, *others: Array, dtype: Any = np.float32) -> tuple[Arra
     """
     flat = [a.reshape(len(a), -1) for a in (X, *others)]
     mean, std = flat[0].mean(axis=0, dtype=np.float64), flat[0].std(axis=0, dtype=np.float64)
+    if common_scale:
+        std = np.full_like(std, np.sqrt(np.mean(np.square(std))))
     scale = np.where(std > 0, std, 1)
     mean, scale = mean.astype(dtype), scale.astype(dtype)  # before the large arrays are made: one copy, in dtype
     return tuple((a.astype(dtype) - mean) / scale for a in flat)

@@ -185,7 +185,7 @@ def sweep(
         if node not in arrived:
             continue  # no rule sent anything here
         g, mine, op = arrived.pop(node), ours.pop(node), node.op
-        if (op is None or node.retains_grad) if wanted is None else wanted[node]:
+        if (op is None or node.retains_grad) if wanted is None else wanted.get(node, False):
             results[node] = g if mine or create_graph else np.array(g)
         if op is None:
             continue
@@ -203,17 +203,18 @@ def sweep(
                 raise GradientError(
                     f"backward through {op.name}({shapes}), created at {line_of(node)}, failed: {type(error).__name__}: {error}"
                 ) from error
-            if type(gx) is not np.ndarray and not isinstance(gx, Node):
-                gx = np.asarray(gx)  # NumPy turns 0-d results into scalars
             if gx.shape != x.array.shape or gx.dtype != x.array.dtype:
                 gx = fit(gx, node, x)
+            if type(gx) is not np.ndarray and not create_graph:
+                gx = np.asarray(gx)  # NumPy turns 0-d results into scalars
             if x not in arrived:
                 arrived[x] = gx
                 ours[x] = x.op is None and not create_graph and is_new(gx, g, z, args)
             elif ours[x]:
                 np.add(arrived[x], gx, out=arrived[x])
             else:
-                arrived[x], ours[x] = arrived[x] + gx, not create_graph
+                both = arrived[x] + gx
+                arrived[x], ours[x] = (both, False) if create_graph else (np.asarray(both), True)
         if free:
             node.inputs, node.edges, node.arrays = (), (), None
     return results

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__, check, data
+from . import check, data
 from .errors import DataError, did_you_mean, require
 from .nn import MLP
 from .nn import init as initialisers
@@ -24,6 +24,7 @@ from .nn.layers import activation_named
 from .nn.losses import loss_named
 from .optim import SGD
 from .tensor import no_grad
+from .version import __version__
 from .viz.dot import to_graphviz
 
 __all__ = ["Result", "Settings", "prove"]
@@ -53,7 +54,7 @@ class Settings:
     dtype: str = "float32"
     lr: float = 0.05
     momentum: float = 0.9
-    weight_decay: float = 1e-4
+    weight_decay: float = 1e-3
     batch_size: int = 32
     epochs: int | None = None
     val_split: float | None = None
@@ -165,7 +166,7 @@ def prepare(settings: Settings) -> tuple[Array, Array, Array, Array, list[int]]:
             f"--sizes {','.join(map(str, sizes))} does not fit {settings.data}: it must start with {features} (numbers a sample), "
             f"end with {classes} (classes), and have widths from 1 up between"
         )
-    X, X_test = data.standardise(X, X_test, dtype=DTYPES[settings.dtype])
+    X, X_test = data.standardise(X, X_test, dtype=DTYPES[settings.dtype], common_scale=True)
     return X, y, X_test, y_test, sizes
 
 

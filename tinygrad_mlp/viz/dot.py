@@ -36,11 +36,11 @@ def to_graphviz(root: Node, names: Mapping[str, Node] | None = None) -> Any:
     >>> x = Tensor(2.0, requires_grad=True)
     >>> print(to_graphviz(x * x, {"x": x}).source)
     digraph {
-        rankdir=TB
+        graph [rankdir=TB]
         n1 [label="multiply\\nscalar" shape=box]
+        n0 -> n1
+        n0 -> n1
         n0 [label="x\\nscalar" shape=ellipse]
-        n0 -> n1
-        n0 -> n1
     }
     <BLANKLINE>
     """

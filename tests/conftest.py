@@ -1,0 +1,33 @@
+"""What all tests share: a switch for longer runs, and where the files of ../shared are if they are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, print_blob=True)
+settings.load_profile("tests")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", type=int, default=300, help="random architectures of the identity test (default: 300)")
+
+
+@pytest.fixture
+def examples(request: pytest.FixtureRequest) -> int:
+    """How many random architectures to try."""
+    number: int = request.config.getoption("--examples")
+    return number
+
+
+@pytest.fixture
+def mnist() -> Path:
+    """The folder of the real MNIST files, if this checkout lies beside them."""
+    folder = ROOT.parent / "shared" / "data" / "mnist"
+    if not folder.is_dir():
+        pytest.skip("the real MNIST files are not beside this checkout")
+    return folder

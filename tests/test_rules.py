@@ -1,0 +1,240 @@
+"""Every entry of the table, on its samples: value, first and second order, dtypes, NumPy's protocols, other engines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from checking import call, check_first_order, check_second_order, vjp, weights
+from samples import SAMPLES, Sample
+
+import tinygrad_mlp as tg
+from tinygrad_mlp import Tensor, gradients, rules
+from tinygrad_mlp.errors import GradientError
+from tinygrad_mlp.primitive import BY_NUMPY, TABLE, Primitive
+
+CASES = [
+    pytest.param(TABLE[name], sample, id=f"{name}-{i}")
+    for name, samples in SAMPLES.items()
+    if name in TABLE
+    for i, sample in enumerate(samples)
+]
+
+
+def test_every_primitive_has_samples() -> None:
+    assert set(SAMPLES) == set(TABLE)
+
+
+def test_every_primitive_is_public_and_a_method_call_finds_it() -> None:
+    for name in rules.PRIMITIVES:
+        assert getattr(tg, name) is getattr(rules, name)
+        assert name in dir(tg)
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_first_order(op: Primitive, sample: Sample) -> None:
+    check_first_order(op, sample)
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_second_order(op: Primitive, sample: Sample) -> None:
+    check_second_order(op, sample)
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_recording_changes_neither_value_nor_gradient(op: Primitive, sample: Sample) -> None:
+    arrays = [np.asarray(a, np.float64) for a in sample.inputs]
+    z = np.asarray(call(op, sample, arrays))
+    xs = [Tensor(a, requires_grad=True) for a in arrays]
+    out = call(op, sample, xs)
+    np.testing.assert_array_equal(out.data, z)
+    assert out.shape == z.shape
+    assert out.dtype == z.dtype
+    w = weights(z.shape, 1)
+    for plain, recorded in zip(gradients(out, xs, seed=w), gradients(out, xs, seed=w, create_graph=True), strict=True):
+        np.testing.assert_allclose(recorded.data, plain, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_float32_stays_float32(op: Primitive, sample: Sample) -> None:
+    if op.name == "astype":
+        sample = sample._replace(params={"dtype": np.dtype(np.float32)})
+    small = [np.asarray(a, np.float32) for a in sample.inputs]
+    xs = [Tensor(a, requires_grad=True) for a in small]
+    out = call(op, sample, xs)
+    assert out.dtype == np.float32
+    w = weights(out.shape, 1)
+    exact = vjp(
+        op,
+        sample._replace(params=sample.params if op.name != "astype" else {"dtype": np.dtype(np.float64)}),
+        [a.astype(np.float64) for a in small],
+        w,
+    )
+    for g, e in zip(gradients(out, xs, seed=w), exact, strict=True):
+        assert g.dtype == np.float32
+        np.testing.assert_allclose(g, e, rtol=2e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_gradients_own_their_memory(op: Primitive, sample: Sample) -> None:
+    arrays = [np.asarray(a, np.float64) for a in sample.inputs]
+    xs = [Tensor(a, requires_grad=True) for a in arrays]
+    out = call(op, sample, xs)
+    w = weights(out.shape, 1)
+    found = gradients(out, xs, seed=w)
+    for i, g in enumerate(found):
+        assert g.flags.writeable
+        for other in (w, *[x.data for x in xs], *found[:i]):
+            assert not np.shares_memory(g, other)
+
+
+BY_NAME = [
+    pytest.param(function, op, sample, id=f"{function.__name__}-{i}")
+    for function, op in BY_NUMPY.items()
+    if getattr(np, getattr(function, "__name__", ""), None) is function
+    for i, sample in enumerate(SAMPLES[op.name])
+]
+
+
+@pytest.mark.parametrize(("function", "op", "sample"), BY_NAME)
+def test_numpy_itself_records(function: Any, op: Primitive, sample: Sample) -> None:
+    xs = [Tensor(a, requires_grad=True) for a in sample.inputs]
+    arguments = sample.call(*xs)
+    out = function(arguments, **sample.params) if op.variadic else function(*arguments, **sample.params)
+    assert isinstance(out, Tensor)
+    assert out.requires_grad
+    np.testing.assert_array_equal(out.data, call(op, sample, list(sample.inputs)))
+
+
+HIPS = {
+    "add": anp.add, "subtract": anp.subtract, "multiply": anp.multiply, "divide": anp.divide, "remainder": anp.remainder, "pow": anp.power, "negative": anp.negative,
+    "square": anp.square, "sqrt": anp.sqrt, "exp": anp.exp, "expm1": anp.expm1, "log": anp.log, "log1p": anp.log1p, "sin": anp.sin, "cos": anp.cos, "tanh": anp.tanh, "abs": anp.abs,
+    "maximum": anp.maximum, "minimum": anp.minimum, "where": anp.where, "matmul": anp.matmul, "sum": anp.sum, "mean": anp.mean, "max": anp.max, "min": anp.min,
+    "reshape": anp.reshape, "expand_dims": anp.expand_dims, "permute_dims": anp.transpose, "softplus": lambda x: anp.logaddexp(x, 0.0),
+    "linear": lambda x, w, b: anp.matmul(x, w) + b, "getitem": lambda x, index: x[index],
+    "var": lambda x, axis, keepdims, correction: anp.var(x, axis=axis, keepdims=keepdims, ddof=correction),
+}  # fmt: skip
+HIPS_GAPS = {
+    ("where", 1): "raises on a row against a number (HIPS#396)",
+    ("where", 2): "likewise",
+    ("where", 3): "likewise",
+    ("permute_dims", 3): "wrong for negative axes",
+}
+
+
+@pytest.mark.parametrize("name", HIPS)
+def test_hips_autograd_agrees(name: str) -> None:
+    compared = 0
+    for i, sample in enumerate(SAMPLES[name]):
+        arrays = [np.asarray(a, np.float64) for a in sample.inputs]
+        if (name, i) in HIPS_GAPS or any(a.size == 0 for a in arrays) or any(isinstance(p, int) for p in sample.call(*arrays)):
+            continue  # it has no rules for empty arrays, and refuses integer exponents
+        w = weights(np.shape(call(TABLE[name], sample, arrays)), 1)
+        theirs = autograd.grad(lambda xs, s=sample, w=w: anp.sum(w * HIPS[name](*s.call(*xs), **s.params)))(arrays)
+        for g, h in zip(vjp(TABLE[name], sample, arrays, w), theirs, strict=True):
+            np.testing.assert_allclose(g, h, rtol=1e-10, atol=1e-12)
+        compared += 1
+    assert compared
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "negative",
+        "square",
+        "sqrt",
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "sin",
+        "cos",
+        "tanh",
+        "sum",
+        "mean",
+        "matmul",
+    ],
+)
+def test_complex_steps_agree(name: str) -> None:
+    """Im f(x + i h v) / h has no cancellation: for analytic functions it is the derivative to the last digits."""
+    h = 1e-30
+    for sample in SAMPLES[name]:
+        arrays = [np.asarray(a, np.float64) for a in sample.inputs]
+        if name in ("expm1", "log1p") and not arrays[0].size:
+            continue
+        w = weights(np.shape(call(TABLE[name], sample, arrays)), 1)
+        for i, g in enumerate(vjp(TABLE[name], sample, arrays, w)):
+            v = weights(arrays[i].shape, 3)
+            moved = [a + 1j * h * v if j == i else a for j, a in enumerate(arrays)]
+            step = np.sum(w * np.imag(call(TABLE[name], sample, moved))) / h
+            np.testing.assert_allclose(np.sum(g * v), step, rtol=1e-12, atol=1e-13)
+
+
+def test_every_rule_is_differentiable_again_and_again() -> None:
+    x = Tensor(0.3, requires_grad=True)
+    y = tg.tanh(x)
+    values = []
+    for _ in range(4):
+        y = gradients(y, x, create_graph=True)
+        values.append(float(y))
+    t = np.tanh(0.3)
+    s = 1 - t * t
+    np.testing.assert_allclose(values, [s, -2 * t * s, (6 * t * t - 2) * s, (16 * t - 24 * t**3) * s], rtol=1e-12)
+
+
+# --- the tester tested: a planted mistake of each kind must be caught, by name -----------------------------------------
+
+PLANTED = {
+    "factor": ("tanh", 0, lambda g, z, x: 2 * g * (1 - z * z)),
+    "sign": ("subtract", 1, lambda g, z, x, y: g),
+    "argument": ("sigmoid", 0, lambda g, z, x: g * (x * (1 - x))),
+    "transposed": ("matmul", 1, lambda g, z, x, y: (g.mT @ x if g.ndim > 1 and x.ndim > 1 and x.shape[-1] == g.shape[-1] else rules.d.matmul_dy(g, z, x, y)) * 1.0001),
+    "lost term": ("softmax", 0, lambda g, z, x, *, axis: z * g),
+    "axis": ("mean", 0, lambda g, z, x, *, axis, keepdims: np.broadcast_to(rules.unreduce(g, x, axis, keepdims) / x.size, x.shape)),
+    "repeated index lost": ("getitem", 0, lambda g, z, x, *, index: rules.k.getitem(g, index=...) * 0 if g.shape == x.shape else tg.scatter(g, shape=x.shape, index=index) * 0.5),
+    "order": ("permute_dims", 0, lambda g, z, x, *, axes: np.permute_dims(g, axes) if axes else np.permute_dims(g, None)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_a_planted_mistake_is_caught(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, i, wrong = PLANTED[kind]
+    op = TABLE[name]
+    monkeypatch.setattr(op, "rules", tuple(wrong if j == i else rule for j, rule in enumerate(op.rules)))
+    with pytest.raises((AssertionError, GradientError), match=name):
+        for sample in SAMPLES[name]:
+            check_first_order(op, sample)
+
+
+def test_a_mistake_that_only_the_second_order_shows_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    op = TABLE["exp"]
+    monkeypatch.setattr(op, "rules", (lambda g, z, x: g * np.asarray(z.data if isinstance(z, Tensor) else z),))
+    for sample in SAMPLES["exp"]:
+        check_first_order(op, sample)  # right as a number
+    with pytest.raises(AssertionError, match="exp: second derivative"):
+        for sample in SAMPLES["exp"]:
+            check_second_order(op, sample)
+
+
+def test_a_rule_that_gives_the_wrong_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TABLE["exp"], "rules", (lambda g, z, x: np.ones(7),))
+    x = Tensor(np.ones(3), requires_grad=True)
+    with pytest.raises(
+        GradientError, match=r"rule of <primitive exp: 1 array> gave a gradient of shape \(7,\) for an input of shape \(3,\)"
+    ):
+        tg.exp(x).sum().backward()
+    assert x.grad is None
+
+
+def test_kinks_are_written_beside_their_rules() -> None:
+    kinked = {name for name, op in TABLE.items() if op.kink}
+    assert kinked == {
+        "remainder", "pow", "sqrt", "abs", "maximum", "minimum", "clip", "sign", "floor", "ceil", "trunc", "round", "floor_divide", "relu", "leaky_relu", "max", "min",
+    }  # fmt: skip
