@@ -309,7 +309,7 @@ def test_sequential_refuses_an_index_out_of_range(i):
 
 
 def test_sequential_refuses_what_is_no_module():
-    with pytest.raises(ShapeError, match="item 1 is no module"):
+    with pytest.raises(TypeError, match="item 1 must be a module"):
         nn.Sequential(nn.ReLU(), [nn.ReLU()])
 
 

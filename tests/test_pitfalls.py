@@ -427,9 +427,9 @@ def test_35_where_selects_and_never_multiplies(bad):
 
 @pytest.mark.parametrize("bad", [NAN, INF])
 def test_35_where_keeps_a_bad_upstream_gradient_on_its_side(bad):
-    a, b = grad(lambda x, y: tg.where(np.array([True, False]), x, y), [1.0, 1.0], [1.0, 1.0], w=[bad, 4.0])
+    a, b = grad(lambda x, y: tg.where(np.array([True, False]), x, y), [1.0, 1.0], [1.0, 1.0], w=[bad, bad])
     exactly(a, [bad, 0])
-    exactly(b, [0, 4])
+    exactly(b, [0, bad])
 
 
 @pytest.mark.parametrize(
@@ -451,8 +451,9 @@ def test_35_where_keeps_a_bad_upstream_gradient_on_its_side(bad):
     ],
 )
 def test_36_nan_is_not_hidden(f):
-    assert np.isnan(f(leaf([NAN, 1.0])).numpy()).flat[0]
-    assert np.isnan(f(leaf([1.0, NAN])).numpy()).flat[-1]
+    with np.errstate(invalid="ignore"):  # NumPy's logaddexp warns of NaN
+        assert np.isnan(f(leaf([NAN, 1.0])).numpy()).flat[0]
+        assert np.isnan(f(leaf([1.0, NAN])).numpy()).flat[-1]
 
 
 def test_37_masked_scores():
@@ -498,8 +499,8 @@ def test_41_softmax_subtracts_the_maximum_of_each_row():
     np.testing.assert_allclose(tg.softmax(leaf(x)).numpy(), [[p, 1 - p], [1 - p, p], [p, 1 - p]], rtol=1e-12)
     np.testing.assert_allclose(tg.logsumexp(leaf(x), axis=1).numpy(), x.max(1) + np.log1p(np.exp(-1)), rtol=1e-12)
     for f in (tg.softmax, tg.log_softmax, lambda t: tg.logsumexp(t, axis=1)):
-        check(f, x)
-        check(lambda t, f=f: f(t), numbers(2, 3))
+        np.testing.assert_allclose(grad(f, x), grad(f, x - x.max(1, keepdims=True)), rtol=1e-12)
+        check(f, numbers(2, 3))
     check(lambda t: tg.softmax(t, axis=0), numbers(3, 2))
     check(lambda t: tg.logsumexp(t, axis=(0, -1), keepdims=True), numbers(3, 2, 2))
 
@@ -685,8 +686,7 @@ def test_62_moveaxis_in_three_cycles():
 def test_63_concat(f, axis):
     sizes = (2, 0, 1) if axis is not None else (2, 3, 0)
     shapes = [(n, 2) if axis in (0, -2, None) else (2, n) for n in sizes]
-    check(lambda x, y, z: np.asarray(f([x, y, z], axis=axis)) if isinstance(x, np.ndarray) else f([x, y, z], axis=axis),
-          *(numbers(*s) for s in shapes))  # fmt: skip
+    check(lambda *parts: f(parts, axis=axis), *(numbers(*s) for s in shapes))
 
 
 def test_63_concat_and_stack_of_one_tensor_twice():
@@ -876,7 +876,6 @@ SHARING = {
     "positive": lambda a, b: +a + +b,
     "reshape": lambda a, b: (a.reshape(4) + b.T.reshape(4)).reshape(2, 2),
     "transpose": lambda a, b: (a.T + b.T).T,
-    "multiply by one": lambda a, b: a * Tensor(np.ones((2, 2))) + b,
     "product": lambda a, b: a * b,
     "index": lambda a, b: a[:] + b[::-1],
     "where": lambda a, b: tg.where(True, a, b),
@@ -899,8 +898,10 @@ def test_75_gradients_share_memory_with_nothing(name, through):
         found = [a.grad, b.grad]
     else:
         found = list(gradients(y, [a, b], seed=seed))
-    for one, other in itertools.combinations([*found, seed, a.data, b.data, y.data], 2):
-        assert not any(one is g or other is g for g in found) or not np.shares_memory(one, other)
+    others = [seed, a.data, b.data, y.data]
+    for g in found:
+        assert not any(np.shares_memory(g, other) for other in others)
+        others.append(g)
 
 
 def test_75_the_gradient_of_the_seeded_tensor_itself():
@@ -910,6 +911,13 @@ def test_75_the_gradient_of_the_seeded_tensor_itself():
     exactly(x.grad, [3, 4])
     x.backward(np.array([1.0, 1.0]))
     exactly(x.grad, [4, 5])
+
+
+def test_76_the_same_tensor_asked_for_twice():
+    x = leaf([1.0, 2.0])
+    for g in (found := gradients(x * x, [x, x], seed=[1.0, 10.0])):
+        g *= 0.5  # as clipping does: once each
+    exactly(found, [[1, 20], [1, 20]])
 
 
 @pytest.mark.parametrize("f", [tg.sum, tg.mean, lambda x: tg.sum(tg.broadcast_to(x, shape=(5, 2, 3))), lambda x: tg.sum(x.T)])
@@ -935,7 +943,8 @@ def test_77_equal_tensors_are_not_one():
 
 
 def test_78_thousands_of_uses():
-    x, n, uses = leaf(np.ones(1000)), 1000, 5000
+    n, uses = 1000, 5000
+    x = leaf(np.ones(n))
     total = sum((x * float(i) for i in range(uses)), start=Tensor(np.zeros(n)))
     tracemalloc.start()
     try:
@@ -998,7 +1007,6 @@ def test_82_integer_constants_do_not_make_gradients_integer(k):
 
 def test_84_a_tensor_copies_what_it_was_built_from():
     a = np.array([1.0, 2.0])
-    x = leaf(0.0)
     x, y = Tensor(a, requires_grad=True), Tensor(a)
     z = Tensor(x)
     square = x * x
@@ -1062,7 +1070,7 @@ def test_86_augmented_assignment_is_differentiated():
         y /= 2
         return y
 
-    check(f, [1.5, -2.0])
+    exactly(grad(f, [1.5, -2.0], w=[1.0, 10.0]), [2, -15])  # of (x + 1) x / 2
 
 
 def test_86_a_refused_assignment_changes_nothing():
@@ -1185,15 +1193,12 @@ def test_89_no_grad_on_a_generator_holds_for_its_own_code_only():
 
     @no_grad()
     def steps():
-        try:
-            while True:
-                log.append(records())
-                try:
-                    yield "step"
-                except KeyError:
-                    log.append(records())
-        finally:
+        while True:
             log.append(records())
+            try:
+                yield "step"
+            except KeyError:
+                log.append(records())
 
     running = steps()
     for _ in range(3):
@@ -1201,17 +1206,39 @@ def test_89_no_grad_on_a_generator_holds_for_its_own_code_only():
         assert records()
     running.throw(KeyError)
     assert records()
+    assert log == [False] * 5
+
+
+def test_89_no_grad_on_a_generator_holds_when_it_is_closed():
+    log = []
+
+    @no_grad()
+    def steps():
+        try:
+            yield
+        finally:
+            log.append(records())
+
+    running = steps()
+    next(running)
     running.close()
-    assert log == [False] * 6
+    assert log == [False]
     assert records()
 
 
-def test_89_no_grad_on_coroutines_and_async_generators():
+def test_89_no_grad_on_a_coroutine():
     @no_grad()
     async def coroutine():
         await asyncio.sleep(0)
         return records()
 
+    async def main():
+        return await coroutine(), records()
+
+    assert asyncio.run(main()) == (False, True)
+
+
+def test_89_no_grad_on_an_async_generator():
     @no_grad()
     async def steps():
         for _ in range(2):
@@ -1219,13 +1246,9 @@ def test_89_no_grad_on_coroutines_and_async_generators():
             yield records()
 
     async def main():
-        assert not await coroutine()
-        assert records()
-        async for recorded in steps():
-            assert not recorded
-            assert records()
+        return [(inside, records()) async for inside in steps()]
 
-    asyncio.run(main())
+    assert asyncio.run(main()) == [(False, True), (False, True)]
 
 
 def test_90_no_grad_holds_for_its_own_thread():
@@ -1411,8 +1434,8 @@ def test_95_numpy_functions_keep_the_graph(f):
 
 
 WITHOUT_RULE = {
-    "linalg.norm": np.linalg.norm,  # 19, 20
-    "linalg.det": np.linalg.det,
+    "norm": np.linalg.norm,  # 19, 20
+    "det": np.linalg.det,
     "hypot": lambda t: np.hypot(t, 1.0),  # 25
     "arctan2": lambda t: np.arctan2(1.0, t),
     "sinc": np.sinc,  # 26
@@ -1440,7 +1463,7 @@ WITHOUT_RULE = {
     "nan_to_num": np.nan_to_num,  # 38
     "copyto": lambda t: np.copyto(np.zeros((2, 2)), t),
     "select": lambda t: np.select([np.ones((2, 2), bool)], [t]),
-    "frompyfunc": lambda t: np.frompyfunc(math.exp, 1, 1)(t),
+    "vectorized": lambda t: np.frompyfunc(math.exp, 1, 1)(t),
     "sum with out": lambda t: np.sum(t, out=np.zeros(())),
     "sum with where": lambda t: np.sum(t, where=np.ones((2, 2), bool)),
     "sum with dtype": lambda t: np.sum(t, dtype=np.float32),
@@ -1552,7 +1575,7 @@ def test_97_gradients_have_the_parameters_dtype(f):
         assert (a.grad.dtype, b.grad.dtype) == (np.float32, np.float64)
     expected = grad(f, a.numpy(), b.numpy(), dtype=np.float64)
     np.testing.assert_allclose(a.grad, 2 * expected[0], rtol=1e-6)
-    np.testing.assert_allclose(b.grad, 2 * expected[1], rtol=1e-12)
+    np.testing.assert_allclose(b.grad, 2 * expected[1], rtol=1e-6)
 
 
 def test_97_parameters_that_meet_float64_data():
@@ -1584,8 +1607,7 @@ def test_98_labels_that_are_none_are_refused(labels):
 def test_98_labels_in_range():
     y = np.array([2, 0])
     check(lambda z: tg.cross_entropy(z, y), numbers(2, 3))
-    check(lambda p: nn.cross_entropy_probabilities(p, y) if isinstance(p, Tensor) else -np.mean(np.log(p[[0, 1], y] + 1e-7)),
-          np.abs(numbers(2, 3)))  # fmt: skip
+    check(lambda p: nn.cross_entropy_probabilities(p, y), np.abs(numbers(2, 3)))
 
 
 def test_99_the_protocols_of_a_sequence():

@@ -73,12 +73,14 @@ def load_idx(path: PathLike) -> Array:
         if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
             raise DataError(f"{path} is no IDX file: it starts with {head.hex(' ') or 'nothing'}")
         dtype = np.dtype(IDX_TYPES[head[2]])
+        if head[3] > 8:
+            raise DataError(f"{path} is no IDX file that can be used: it claims {head[3]} axes, over the limit of 8")
         axes = take(stream, 4 * head[3], path)
         if len(axes) < 4 * head[3]:
             raise DataError(f"{path} is truncated: its header ends after {4 + len(axes)} bytes")
         shape = tuple(int(n) for n in np.frombuffer(axes, ">u4"))
         size = math.prod(shape) * dtype.itemsize
-        if size > LIMIT:
+        if math.prod(max(n, 1) for n in shape) * dtype.itemsize > LIMIT:
             raise DataError(f"{path} claims {size:,} bytes of data, over the limit of {LIMIT:,}")
         body = take(stream, size + 1, path)
     if len(body) != size:
@@ -93,9 +95,13 @@ def load_mnist(directory: PathLike) -> Dataset:
     With ``train-images…`` and ``t10k-images…`` the first is the training set and the second the test set; with one pair
     only, that pair is the data, and there is no test set.
     """
-    pairs = {part: mnist_pair(Path(directory), part) for part in ("train", "t10k")}
+    pairs = {part: mnist_pair(folder(directory), part) for part in ("train", "t10k")}
     train, test = pairs["train"], pairs["t10k"]
     classes = tuple("0123456789")
+    if train is not None and test is not None and train[0].shape[1:] != test[0].shape[1:]:
+        raise DataError(
+            f"{directory}: training images of {train[0].shape[1:]} pixels and test images of {test[0].shape[1:]} do not go together"
+        )
     if train is None and test is None:
         raise DataError(
             f"no MNIST in {directory}: expected train-images-idx3-ubyte or t10k-images-idx3-ubyte (.gz or not); see --data-dir"
@@ -132,6 +138,8 @@ def find(directory: Path, stem: str) -> Path | None:
 
 def check_labelled(X: Array, y: Array, classes: int, path: object) -> None:
     """As many labels as images, all in range."""
+    if y.dtype.kind not in "iu":
+        raise DataError(f"{path} holds labels of dtype {y.dtype}: they must be integers")
     if y.ndim != 1 or len(X) != len(y):
         raise DataError(f"{path} holds labels of shape {y.shape} for {len(X):,} images")
     if len(y) == 0:
@@ -150,7 +158,7 @@ def load_cifar10(directory: PathLike) -> Dataset:
     ``directory`` holds ``data_batch_1.bin`` …, ``test_batch.bin``, or a folder ``cifar-10-batches-bin`` with them. Flattening a
     sample gives 3,072 numbers: all of red row by row, then green, then blue.
     """
-    directory = Path(directory)
+    directory = folder(directory)
     if (directory / "cifar-10-batches-bin").is_dir():
         directory = directory / "cifar-10-batches-bin"
     paths = sorted(directory.glob("data_batch_*.bin"))
@@ -178,6 +186,17 @@ def cifar10_batch(path: Path) -> tuple[Array, Array]:
     return X, y
 
 
+def folder(directory: PathLike) -> Path:
+    """The folder, refused in one sentence if it is not there or cannot be looked into."""
+    path = Path(directory)
+    try:
+        with os.scandir(path) as entries:
+            next(entries, None)
+    except OSError as error:
+        raise DataError(f"cannot look into the folder {path}: {error.strerror or error}; see --data-dir") from error
+    return path
+
+
 def opened(path: Path) -> Any:
     """The file, unzipped on the way if it starts like a gzip file."""
     import gzip
@@ -191,12 +210,15 @@ def opened(path: Path) -> Any:
 
 
 def take(stream: Any, n: int, path: Path) -> bytes:
-    """Up to n bytes of a stream; a broken gzip file is reported as data, not as a traceback."""
+    """Up to n bytes of a stream, in pieces: memory grows with what is there, not with what a header claims."""
     import zlib
 
+    pieces: list[bytes] = []
     try:
-        read: bytes = stream.read(n)
-        return read
+        while n > 0 and (piece := stream.read(min(n, 1 << 20))):
+            pieces.append(piece)
+            n -= len(piece)
+        return b"".join(pieces)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read {path}: {error}") from error
 
@@ -213,12 +235,12 @@ SOURCES: dict[str, Callable[[PathLike], Dataset]] = {
 def split(X: Array, y: Array, fraction: float, rng: np.random.Generator | int) -> tuple[Array, Array, Array, Array]:
     """A random split: X_train, y_train, X_test, y_test, with ``round(fraction · m)`` samples in the test part.
 
-    Raises:
+    Raises
     ------
     DataError
         If the fraction is not in (0, 1), or would leave one part empty.
 
-    Example:
+    Example
     -------
     >>> parts = split(np.arange(10.0), np.arange(10), 0.2, rng=0)
     >>> [len(part) for part in parts]
@@ -246,12 +268,22 @@ def standardise(X: Array, *others: Array, dtype: Any = np.float32, common_scale:
     ([[-1.0, 0.0], [1.0, 0.0]], [[3.0, 0.0]])
     """
     flat = [a.reshape(len(a), -1) for a in (X, *others)]
+    if len({a.shape[1] for a in flat}) > 1:
+        raise DataError(f"samples of {' and '.join(str(a.shape[1]) for a in flat)} numbers cannot be standardised together")
     mean, std = flat[0].mean(axis=0, dtype=np.float64), flat[0].std(axis=0, dtype=np.float64)
     if common_scale:
         std = np.full_like(std, np.sqrt(np.mean(np.square(std))))
-    scale = np.where(std > 0, std, 1)
-    mean, scale = mean.astype(dtype), scale.astype(dtype)  # before the large arrays are made: one copy, in dtype
-    return tuple((a.astype(dtype) - mean) / scale for a in flat)
+        constant = np.full(len(std), bool((flat[0].max(axis=0) == flat[0].min(axis=0)).all()))
+    else:
+        constant = flat[0].max(axis=0) == flat[0].min(axis=0)  # the computed std of a constant column need not be exactly 0
+    scale = np.where(constant, 1, std)
+    results = []
+    for a in flat:
+        out = np.empty(a.shape, dtype)
+        for start in range(0, len(a), 1024):  # in float64, but never a large copy in float64
+            out[start : start + 1024] = (a[start : start + 1024] - mean) / scale
+        results.append(out)
+    return tuple(results)
 
 
 def batches(
@@ -259,23 +291,20 @@ def batches(
 ) -> Iterator[tuple[Array, Array]]:
     """Mini-batches of one epoch, shuffled with ``rng`` (in order without one); the last, smaller batch is kept.
 
-    Raises:
+    Raises
     ------
     DataError
         If batch_size is below 1, or X and y differ in length.
 
-    Example:
+    Example
     -------
     >>> [len(labels) for _, labels in batches(np.zeros((10, 2)), np.zeros(10), 4)]
     [4, 4, 2]
     """
-    if batch_size < 1:
-        raise DataError(f"a batch has at least one sample (got batch_size={batch_size})")
+    if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise DataError(f"a batch is a whole number of samples, at least one (got batch_size={batch_size!r})")
     if len(X) != len(y):
         raise DataError(f"{len(X)} samples and {len(y)} labels do not match")
     order = np.arange(len(X)) if rng is None else rng.permutation(len(X))
-    for start in range(0, len(X), batch_size):
-        rows = order[start : start + batch_size]
-        if drop_last and len(rows) < batch_size:
-            return
-        yield X[rows], y[rows]
+    kept = len(X) - len(X) % batch_size if drop_last else len(X)
+    return ((X[rows], y[rows]) for rows in (order[start : start + batch_size] for start in range(0, kept, batch_size)))

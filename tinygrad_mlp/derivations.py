@@ -14,7 +14,7 @@ from .kernels import count, unreduce
 
 
 def power_dx(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """Z = xʸ  ⇒  x̄ = g · y xʸ⁻¹, and 0 where y = 0: x⁰ is 1 everywhere, while 0 · 0⁻¹ would be NaN at x = 0.
+    """z = xʸ  ⇒  x̄ = g · y xʸ⁻¹, and 0 where y = 0: x⁰ is 1 everywhere, while 0 · 0⁻¹ would be NaN at x = 0.
 
     A plain number y stays one, so that float32 stays float32; the exponent of 0 is then 0 instead of −1.
     """
@@ -24,7 +24,7 @@ def power_dx(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def power_dy(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """Z = xʸ  ⇒  ȳ = g · xʸ log x, and 0 at x = 0 (the limit for y > 0). NaN for negative x: no real derivative."""
+    """z = xʸ  ⇒  ȳ = g · xʸ log x, and 0 at x = 0 (the limit for y > 0). NaN for negative x: no real derivative."""
     return g * (z * np.log(np.where(x == 0, 1, x)))
 
 
@@ -34,16 +34,17 @@ def maximum_share(g: Any, x: Any, y: Any) -> Any:
 
 
 def extremum_dx(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """Z = max or min of x  ⇒  g goes to the entries equal to z, in equal parts at a tie.
+    """z = max or min of x  ⇒  g goes to the entries equal to z, in equal parts at a tie.
 
-    The parts add up to g, so the result is a subgradient; giving all of g to every tied entry would not be.
+    The parts add up to g, so the result is a subgradient; giving all of g to every tied entry would not be. NaN, which
+    equals nothing, is the extremum wherever it occurs: x != x finds it.
     """
-    hit = x == unreduce(z, x, axis, keepdims)
+    hit = (x == unreduce(z, x, axis, keepdims)) | (x != x)
     return np.where(hit, unreduce(g, x, axis, keepdims) / np.sum(hit, axis=axis, keepdims=True), 0)
 
 
 def var_dx(g: Any, z: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
-    """V = Σ (xᵢ − μ)² / (n − c)  ⇒  x̄ᵢ = g · 2 (xᵢ − μ) / (n − c); the path through μ adds Σ (xᵢ − μ) = 0."""
+    """v = Σ (xᵢ − μ)² / (n − c)  ⇒  x̄ᵢ = g · 2 (xᵢ − μ) / (n − c); the path through μ adds Σ (xᵢ − μ) = 0."""
     deviation = x - np.mean(x, axis=axis, keepdims=True)
     return unreduce(g, x, axis, keepdims) * (2 * deviation / (count(x, axis) - correction))
 

@@ -55,7 +55,9 @@ class Operand:
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__":
             instead = {"reduce": "np.sum, np.max, np.min", "at": "x[index] and +", "outer": "x[:, None] and an operator"}
-            refuse(f"np.{ufunc.__name__}.{method}", "differentiable", f"write {instead.get(method, 'it with array functions')}")
+            refuse(
+                f"np.{ufunc.__name__}.{method}", "supported on tensors", f"write {instead.get(method, 'it with array functions')}"
+            )
         if kwargs.get("out") is not None:
             refuse(
                 f"np.{ufunc.__name__} with out=",
@@ -76,6 +78,9 @@ class Operand:
         if op is not None:
             return op(*arrays_and_axis(function, args, kwargs)) if op.variadic else call(op, function, args, kwargs)
         if function in COMPOSED:
+            known = list(signature(COMPOSED[function]))
+            for name in (*kwargs.keys() - known, *map(str, args[len(known) :])):
+                refuse(f"{name_of(function)} with {name}", "supported on tensors", f"its arguments here are {', '.join(known)}")
             return COMPOSED[function](*args, **kwargs)
         if function in rules.CONSTANT or function in rules.INSPECTORS:
             return self._constant(function, args, kwargs, wrap=function in rules.CONSTANT)
@@ -317,12 +322,16 @@ COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {
 
 
 def plain_index(index: Any) -> Any:
-    """An index without operands: the arrays of integers or booleans in their place."""
-    if isinstance(index, Operand):
-        return np.asarray(index)
-    if isinstance(index, tuple):
-        return tuple(plain_index(i) for i in index)
-    return np.asarray(index) if isinstance(index, list) else index
+    """An index as NumPy would read it, without operands, and with every sequence of numbers as an array."""
+    return tuple(plain_part(part) for part in index) if isinstance(index, tuple) else plain_part(index)
+
+
+def plain_part(part: Any) -> Any:
+    """One part of an index: a list, a range, a tuple within a tuple are arrays of integers, also when they are empty."""
+    if isinstance(part, (list, tuple, range)):
+        array = np.asarray(part)
+        return array if array.size else array.astype(np.intp)
+    return np.asarray(part) if isinstance(part, Operand) else part
 
 
 @functools.cache
@@ -342,6 +351,9 @@ def call(op: Primitive, function: Callable[..., Any], args: Sequence[Any], kwarg
     if len(args) == len(op.rules) and kwargs.keys() <= op.params.keys():
         return op(*args, **kwargs)
     known = signature(function)
+    if not known:
+        takes = f"{len(op.rules)} arrays, by position"
+        refuse(name_of(function) + f" with {len(args)} arguments", "supported on tensors", f"it takes {takes}")
     given = dict(zip(known, args, strict=False)) | kwargs
     names = [SYNONYMS.get(name, name) for name in known]
     inputs: list[Any] = [None] * len(op.rules)
@@ -352,16 +364,19 @@ def call(op: Primitive, function: Callable[..., Any], args: Sequence[Any], kwarg
             params[meaning] = value
         elif meaning in names[: len(op.rules)]:
             inputs[names.index(meaning)] = value
-        elif name in known and value is not known[name]:
+        elif name not in known or value is not known[name]:
             cure = "convert with t.astype(dtype) first" if name == "dtype" else f"write it without {name}="
-            refuse(f"np.{function.__name__} with {name}=", "supported on tensors", cure)
+            refuse(f"{name_of(function)} with {name}=", "supported on tensors", cure)
+    absent = [name for name, x in zip(names, inputs[: len(inputs) - op.optional], strict=False) if x is None]
+    if absent:
+        refuse(f"{name_of(function)} without {' and '.join(absent)}", "supported on tensors", f"give all {len(op.rules)} arrays")
     return op(*inputs, **params)
 
 
 def arrays_and_axis(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any]:
     """The arguments of np.concatenate and np.stack."""
     for name in kwargs.keys() - {"axis", "arrays"}:
-        refuse(f"np.{function.__name__} with {name}=", "supported on tensors", f"write it without {name}=")
+        refuse(f"{name_of(function)} with {name}=", "supported on tensors", f"write it without {name}=")
     return (args[0] if args else kwargs["arrays"]), (args[1] if len(args) > 1 else kwargs.get("axis", 0))
 
 
@@ -370,15 +385,25 @@ def refuse(what: str, able: str, instead: str) -> NoReturn:
     raise UnsupportedError(f"{what} is not {able}: {instead}")
 
 
+def name_of(function: Callable[..., Any]) -> str:
+    """A NumPy function's name as one writes it: np.sum, np.linalg.norm."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return (
+        f"np{module.removeprefix('numpy')}.{function.__name__}"
+        if module in ("numpy.linalg", "numpy.fft")
+        else f"np.{function.__name__}"
+    )
+
+
 def unknown(function: Callable[..., Any]) -> NoReturn:
     """Refuse a NumPy function that is not in the table, with the nearest ones that are."""
     import difflib
 
     known: list[Callable[..., Any]] = [*BY_NUMPY, *COMPOSED, *rules.CONSTANT]
     names = sorted({f.__name__ for f in known if hasattr(np, f.__name__)})
-    near = difflib.get_close_matches(function.__name__, names, n=3, cutoff=0.4)
-    hint = f"nearest supported: {', '.join('np.' + n for n in near)}; " if near else ""
+    near = difflib.get_close_matches(function.__name__, names, n=3, cutoff=0.6)
+    hint = f"nearest supported names: {', '.join('np.' + n for n in near)}; " if near else ""
     raise UnsupportedError(
-        f"np.{function.__name__} has no derivative rule in tinygrad_mlp: {hint}to leave the graph on purpose, "
+        f"{name_of(function)} has no derivative rule in tinygrad_mlp: {hint}to leave the graph on purpose, "
         f"pass t.numpy() in place of t"
     )

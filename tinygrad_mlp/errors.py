@@ -61,9 +61,14 @@ def did_you_mean(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     import difflib  # 2 ms that only a mistake has to pay
 
     names = list(known)
-    near = difflib.get_close_matches(str(name).lower(), names, n=2, cutoff=0.5)
+    given = str(name).lower()
+    near = difflib.get_close_matches(given, names, n=2, cutoff=0.6) or [n for n in names if given and n.startswith(given[:3])][:2]
     hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
-    return UnknownNameError(f"unknown {kind} {str(name)!r}: {hint}(known: {', '.join(names)})")
+    return UnknownNameError(
+        f"unknown {kind} {str(name)!r}: {hint}(known: {', '.join(names)})".replace(": (known: ", ": known are ", 1).rstrip(
+            ")" if not near else ""
+        )
+    )
 
 
 def describe(x: Any) -> str:
@@ -83,6 +88,10 @@ def operation_failed(name: str, inputs: Sequence[Any], params: dict[str, Any], e
             cure = f"write {y[-inner]} columns on the left or {x[-1]} rows on the right"
             cure += ", or transpose one side with .mT" if x[-1] == y[-1] or (len(x) > 1 and x[-2] == y[-inner]) else ""
             return ShapeError(f"{text}shapes {x} and {y} do not fit, {x[-1]} columns meet {y[-inner]} rows; {cure}")
+    if name == "linear" and len(shapes) == 3 and shapes[2] != shapes[1][-1:]:
+        return ShapeError(
+            f"{text}a bias of shape {shapes[2]} does not fit weights of shape {shapes[1]}: it needs shape {shapes[1][-1:]}"
+        )
     if isinstance(error, ValueError) and "broadcast" in str(error) and len(shapes) > 1:
         told = " and ".join(str(s) for s in shapes)
         return ShapeError(

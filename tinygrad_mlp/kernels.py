@@ -37,7 +37,7 @@ def relu(x: Array) -> Array:
 
 
 def leaky_relu(x: Array, *, negative_slope: float) -> Array:
-    """X where x > 0, else negative_slope · x."""
+    """x where x > 0, else negative_slope · x."""
     return np.where(x > 0, x, negative_slope * x)
 
 
@@ -59,7 +59,7 @@ def log_softmax(x: Array, *, axis: Axis) -> Array:
 
 
 def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
-    """Log Σ exp(x), shifted by the row's maximum where that is finite (a row of −inf gives −inf)."""
+    """log Σ exp(x), shifted by the row's maximum where that is finite (a row of −inf gives −inf)."""
     m = largest(x, axis=axis, keepdims=True)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))
     with np.errstate(divide="ignore"):  # log 0 = −inf is the answer for a row of −inf
@@ -71,7 +71,7 @@ def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
 
 
 def linear(x: Array, w: Array, b: Array) -> Array:
-    """X @ w + b; the sum is done in the product's own memory."""
+    """x @ w + b; the sum is done in the product's own memory."""
     z = x @ w
     return np.add(z, b, out=z) if type(z) is np.ndarray and np.result_type(z, b) == z.dtype else z + b
 
@@ -137,7 +137,7 @@ def mse_loss(x: Array, y: Array, *, reduction: str) -> Array:
 
 
 def astype(x: Array, *, dtype: Any) -> Array:
-    """X converted to dtype."""
+    """x converted to dtype."""
     return x.astype(dtype, copy=False)
 
 

@@ -136,7 +136,7 @@ def activate(name: str, Z: Array, slope: float) -> Array:
 
 
 def through_activation(name: str, dA: Array, Z: Array, A: Array, slope: float) -> Array:
-    """DZ from dA, for A = f(Z). All shapes are (m, n)."""
+    """dZ from dA, for A = f(Z). All shapes are (m, n)."""
     if name == "relu":  # f = max(z, 0): slope 1 for z > 0, else 0 (at 0 itself there is none; we take 0)
         return dA * (Z > 0)
     if name == "leaky_relu":  # slope 1 for z > 0, else the small slope
@@ -158,7 +158,7 @@ def through_activation(name: str, dA: Array, Z: Array, A: Array, slope: float) -
 
 
 def weight_gradient(A_prev: Array, dZ: Array) -> Array:
-    """DW = A_prevᵀ dZ: (n_in, m) times (m, n_out) → (n_in, n_out), a sum over the m samples of outer products.
+    """dW = A_prevᵀ dZ: (n_in, m) times (m, n_out) → (n_in, n_out), a sum over the m samples of outer products.
 
     For one sample the sum has one term, and the outer product itself is the same numbers, faster.
     """
@@ -168,7 +168,7 @@ def weight_gradient(A_prev: Array, dZ: Array) -> Array:
 
 
 def bias_gradient(dZ: Array) -> Array:
-    """Db = Σ_i dZ[i]: (m, n_out) → (n_out,), because the one b was added to every row."""
+    """db = Σ_i dZ[i]: (m, n_out) → (n_out,), because the one b was added to every row."""
     return dZ.sum(axis=0)
 
 

@@ -69,18 +69,19 @@ class SGD:
             raise ShapeError(f"SGD: weight_decay must be a number from 0 up (got {weight_decay!r})")
         if nesterov and not momentum:
             raise ShapeError("SGD: nesterov needs a momentum above 0")
-        self.lr, self.momentum, self.weight_decay, self.nesterov = lr, momentum, weight_decay, nesterov
+        self.lr, self.momentum, self.weight_decay, self.nesterov = float(lr), float(momentum), float(weight_decay), nesterov
         self.velocity: list[NDArray[Any] | None] = [None] * len(self.parameters)
 
     def step(self) -> None:
         """Change every parameter that has a gradient."""
-        lr, momentum = self.lr, self.momentum
+        # Python's floats: a NumPy float64 would turn float32 parameters into float64
+        lr, momentum, weight_decay = float(self.lr), float(self.momentum), float(self.weight_decay)
         for i, parameter in enumerate(self.parameters):
             g = parameter.grad
             if g is None:
                 continue
-            if self.weight_decay:
-                g = g + self.weight_decay * parameter.array
+            if weight_decay:
+                g = g + weight_decay * parameter.array
             change = np.multiply(g, -lr, out=np.empty_like(g))  # out=: a 0-d product would be a scalar
             if momentum:
                 v = self.velocity[i]
@@ -114,12 +115,12 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
     With n = √(Σ ‖gᵢ‖²) every gᵢ becomes gᵢ · max_norm / n if n > max_norm. To clip one tensor alone, pass a list of it.
 
-    Raises:
+    Raises
     ------
-    ValueError
-        If max_norm is not a positive number, or the norm is NaN or infinite; nothing has been changed then.
+    ShapeError
+        If max_norm is not a positive number, or a gradient is NaN or infinite; nothing has been changed then.
 
-    Example:
+    Example
     -------
     >>> w = Tensor([3.0, 4.0], requires_grad=True)
     >>> (w * w / 2).sum().backward()
@@ -130,17 +131,18 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     """
     if not max_norm > 0:
         raise ShapeError(f"clip_grad_norm: max_norm must be above 0 (got {max_norm!r})")
-    with_grad = [p for p in parameters if p.grad is not None]
-    largest = max((float(np.max(np.abs(p.grad), initial=0)) for p in with_grad if p.grad is not None), default=0.0)
-    if not math.isfinite(largest):
+    if isinstance(parameters, Tensor):
+        raise TensorTypeError("clip_grad_norm takes a list: to clip one tensor alone write [parameter]")
+    gradients = {p: p.grad for p in parameters if p.grad is not None}
+    if not all(np.isfinite(g).all() for g in gradients.values()):
         raise ShapeError("clip_grad_norm: a gradient is NaN or infinite, and cannot be scaled")
+    largest = max((float(np.max(np.abs(g), initial=0)) for g in gradients.values()), default=0.0)
     if largest == 0:
         return 0.0
     # divided by the largest entry first: squares of very large or very small numbers leave the range
-    squares = [np.sum(np.square(p.grad / largest, dtype=np.float64)) for p in with_grad if p.grad is not None]
-    norm = largest * math.sqrt(math.fsum(squares))
-    if norm > max_norm:
-        for p in with_grad:
-            if p.grad is not None:
-                p.grad = np.asarray(p.grad * (max_norm / norm))
-    return norm
+    scaled = {p: g / largest for p, g in gradients.items()}
+    root = math.sqrt(math.fsum(float(np.sum(np.square(g, dtype=np.float64))) for g in scaled.values()))
+    if largest * root > max_norm:
+        for p, g in scaled.items():
+            p.grad = np.asarray(g * (float(max_norm) / root))
+    return largest * root

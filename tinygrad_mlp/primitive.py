@@ -31,7 +31,7 @@ BY_NUMPY: dict[Callable[..., Any], Primitive] = {}
 class Primitive:
     """One entry of the table: a name, a forward function, a rule for each array argument.
 
-    Attributes:
+    Attributes
     ----------
     name : the function's name in the Python array API standard (or the field's usual one)
     forward : the function on arrays; arrays positional, parameters by keyword
@@ -41,7 +41,7 @@ class Primitive:
     kink : the value that the rules give where no derivative exists, in words; empty for smooth functions
     optional : how many of the last array arguments may be left out (``clip(x, 0)``: ``max`` is then ``None``)
 
-    Example:
+    Example
     -------
     >>> import numpy as np
     >>> from tinygrad_mlp.rules import tanh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import platform
 import shutil
@@ -11,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,20 @@ __all__ = ["Result", "Settings", "prove"]
 
 Array = NDArray[Any]
 
-DEFAULTS: dict[str, tuple[list[int], int]] = {
-    "digits": ([64, 64, 32, 10], 30),
-    "mnist": ([784, 128, 10], 10),
-    "cifar10": ([3072, 512, 256, 10], 3),
+
+class Defaults(NamedTuple):
+    """What suits a data set."""
+
+    hidden: list[int]
+    epochs: int
+    lr: float
+
+
+DEFAULTS = {
+    "digits": Defaults([64, 32], 30, 0.05),
+    "mnist": Defaults([128], 12, 0.02),
+    "cifar10": Defaults([512, 256], 3, 0.005),
 }
-"""For each data set: the widths of the network, and the number of epochs."""
 
 DTYPES = {"float32": np.float32, "float64": np.float64}
 
@@ -52,7 +61,7 @@ class Settings:
     init: str | None = None
     loss: str = "cross_entropy"
     dtype: str = "float32"
-    lr: float = 0.05
+    lr: float | None = None
     momentum: float = 0.9
     weight_decay: float = 1e-3
     batch_size: int = 32
@@ -72,7 +81,7 @@ class Result:
     start: check.Comparison
     end: check.Comparison
     steps: int
-    worst_ulps: dict[str, int]
+    worst_ulps: dict[str, int | None]
     first_difference: str
     history: dict[str, list[float]] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
@@ -114,16 +123,19 @@ def prove(settings: Settings, stream: TextIO | None = None) -> Result:
     graph = to_graphviz(
         check.loss_of(model, settings.loss, *first_batch, l2=settings.weight_decay), dict(check.manual_names(model))
     )
+    for name in ("report.md", "curves.png", "graph.dot", "graph.svg", "gradients.npz"):
+        if (folder / name).is_dir():
+            raise DataError(f"cannot write {folder / name}: a folder of that name is in the way")
     result = Result(settings, sizes, (len(X), len(X_test)), start, start, 0, dict.fromkeys(check.manual_names(model), 0), "")
-    train(result, model, (X, y, targets), (X_test, y_test), rng, out)
-    last_batch = next(data.batches(X, targets, settings.batch_size))
-    result.end = check.compare(model, settings.loss, *last_batch, l2=settings.weight_decay, seed=settings.seed)
+    with np.errstate(over="ignore", invalid="ignore"):  # a training that diverges is reported in words
+        train(result, model, (X, y, targets), (X_test, y_test), rng, out)
+    result.end = check.compare(model, settings.loss, *first_batch, l2=settings.weight_decay, seed=settings.seed)
     for when, report in (("before the first step", start), ("after the last step", result.end)):
         if not report.ok and not result.first_difference:
             result.first_difference = f"{when}: {report.first_difference}"
 
     print(f"\n{summary_table(result)}\n\n{verdict(result)}", file=out)
-    write_files(result, folder, model, last_batch, graph)
+    write_files(result, folder, model, first_batch, graph)
     print(f"\nWritten to {folder}{os.sep}: {', '.join(result.files)}", file=out)
     return result
 
@@ -160,7 +172,7 @@ def prepare(settings: Settings) -> tuple[Array, Array, Array, Array, list[int]]:
         fraction = 0.2 if settings.val_split is None else settings.val_split
         X, y, X_test, y_test = data.split(source.X, source.y, fraction, np.random.default_rng([settings.seed, 0]))
     features, classes = int(np.prod(X.shape[1:])), len(source.classes)
-    sizes = settings.sizes or DEFAULTS[settings.data][0]
+    sizes = settings.sizes or [features, *DEFAULTS[settings.data].hidden, classes]
     if sizes[0] != features or sizes[-1] != classes or min(sizes) < 1:
         raise DataError(
             f"--sizes {','.join(map(str, sizes))} does not fit {settings.data}: it must start with {features} (numbers a sample), "
@@ -194,8 +206,10 @@ def train(
     """Mini-batch SGD; every step's gradients are computed by the engine and by hand, and compared before they are used."""
     settings, (X, _, targets) = result.settings, training
     named = check.manual_names(model)
-    optimizer = SGD(model.parameters(), settings.lr, settings.momentum)
-    epochs = settings.epochs or DEFAULTS[settings.data][1]
+    lr = DEFAULTS[settings.data].lr if settings.lr is None else settings.lr
+    optimizer = SGD(model.parameters(), lr, settings.momentum)
+    paths = {name: path for path, p in model.named_parameters() for name, q in named.items() if p is q}
+    epochs = settings.epochs or DEFAULTS[settings.data].epochs
     record(result, model, settings, training, test)
     for epoch in progress(epochs, -(-len(X) // settings.batch_size), result, out):
         for X_batch, y_batch in data.batches(X, targets, settings.batch_size, rng):
@@ -205,8 +219,12 @@ def train(
             engine = {name: p.grad for name, p in named.items() if p.grad is not None}
             by_hand = check.manual_backprop(model, settings.loss, X_batch, y_batch, l2=settings.weight_decay).gradients
             result.steps += 1
+            if not math.isfinite(float(loss)):
+                raise DataError(
+                    f"training diverged: the loss of step {result.steps} is {float(loss)}; choose a smaller --lr than {lr:g}"
+                )
             if len(engine) != len(by_hand) or not all(check.same_bits(g, by_hand[name]) for name, g in engine.items()):
-                note_difference(result, check.compare_gradients(engine, by_hand), epoch)
+                note_difference(result, check.compare_gradients(engine, by_hand, paths), epoch)
             optimizer.step()
             epoch.advance(float(loss))
         record(result, model, settings, training, test)
@@ -216,7 +234,8 @@ def note_difference(result: Result, rows: list[check.Row], epoch: Any) -> None:
     """Remember how far apart the gradients of this step are, and where the first difference was."""
     report = check.Comparison(rows, 0.0, 0.0)
     for row in rows:
-        result.worst_ulps[row.name] = max(result.worst_ulps[row.name], -1 if row.ulps is None else row.ulps)
+        worst = result.worst_ulps[row.name]
+        result.worst_ulps[row.name] = None if worst is None or row.ulps is None else max(worst, row.ulps)
     if not result.first_difference:
         result.first_difference = f"step {result.steps} (epoch {epoch.number}): {report.first_difference}"
 
@@ -292,7 +311,7 @@ def summary_table(result: Result) -> check.Comparison:
         [
             row._replace(
                 equal_bits=row.equal_bits and result.worst_ulps[row.name] == 0,
-                ulps=None if row.ulps is None or result.worst_ulps[row.name] < 0 else max(row.ulps, result.worst_ulps[row.name]),
+                ulps=None if row.ulps is None or (worst := result.worst_ulps[row.name]) is None else max(row.ulps, worst),
             )
             for row in result.end.rows
         ],
@@ -416,7 +435,8 @@ def report(result: Result) -> str:
             *history,
             "",
             picture,
-            "The gradients of the last batch, by both: [gradients.npz](gradients.npz), under `engine/W1`, `manual/W1` …",
+            "The gradients of the first batch at the final weights, by both: [gradients.npz](gradients.npz),",
+            "under `engine/W1`, `manual/W1` …",
             "",
             f"tinygrad_mlp {__version__}, NumPy {np.__version__}, Python {platform.python_version()}, {platform.machine()}.",
             "",

@@ -33,7 +33,7 @@ multiply    = primitive("multiply",    np.multiply,     lambda g, z, x, y: g * y
 divide      = primitive("divide",      np.divide,       lambda g, z, x, y: g / y,
                                                         lambda g, z, x, y: -g * (z / y))
 remainder   = primitive("remainder",   np.remainder,    lambda g, z, x, y: g,
-                                                        lambda g, z, x, y: -g * np.floor(x / y),
+                                                        lambda g, z, x, y: -g * np.floor_divide(x, y),
                         kink="at a multiple of y, where the remainder jumps: as on the right of it, (1, −floor(x / y))")
 power       = primitive("pow",         np.power,        d.power_dx,
                                                         d.power_dy,
@@ -46,7 +46,7 @@ square      = primitive("square",      np.square,       lambda g, z, x: g * (2 *
 sqrt        = primitive("sqrt",        np.sqrt,         lambda g, z, x: g / (2 * z),
                         kink="∞ at 0, the limit from the right")
 exp         = primitive("exp",         np.exp,          lambda g, z, x: g * z)
-expm1       = primitive("expm1",       np.expm1,        lambda g, z, x: g * (z + 1))
+expm1       = primitive("expm1",       np.expm1,        lambda g, z, x: g * np.exp(x))
 log         = primitive("log",         np.log,          lambda g, z, x: g / x)
 log1p       = primitive("log1p",       np.log1p,        lambda g, z, x: g / (1 + x))
 sin         = primitive("sin",         np.sin,          lambda g, z, x: g * np.cos(x))

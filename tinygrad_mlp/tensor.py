@@ -23,7 +23,7 @@ __all__ = ["Tensor", "gradients", "is_recording", "no_grad"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 NOT_RECORDING: ContextVar[int] = ContextVar("tinygrad_mlp.not_recording", default=0)  # how many no_grad blocks are open
-NUMBERS = frozenset({np.ndarray, float, int, bool, complex, type(None), np.float64, np.float32, np.int64, np.bool_})
+NUMBERS = frozenset({np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_})
 
 
 class Tensor(Node, Operand):
@@ -135,10 +135,7 @@ class Tensor(Node, Operand):
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """The value in another dtype. Gradients pass between floating dtypes; other dtypes carry none."""
-        target = np.dtype(dtype)
-        if target.kind == "f":
-            return record(TABLE["astype"], (self,), {"dtype": target})
-        return leaf(Tensor.__new__(Tensor), self.array.astype(target), requires_grad=False)
+        return record(TABLE["astype"], (self,), {"dtype": np.dtype(dtype)})
 
     # --- gradients ------------------------------------------------------------------------------------------------
 
@@ -317,10 +314,10 @@ def record(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tens
             arrays.append(x.array)
             if x.requires_grad:
                 edges.append((i, x))
-        elif type(x) in NUMBERS:
+        elif type(x) in NUMBERS or (x is None and i >= len(op.rules) - op.optional):
             arrays.append(x)
         else:
-            return record(op, tuple(plain(op, x) for x in inputs), params)
+            return record(op, tuple(x if x is None and op.optional else plain(op, x) for x in inputs), params)
     try:
         array = op.forward(*arrays, **params)
     except (ValueError, TypeError, IndexError) as error:
@@ -328,7 +325,7 @@ def record(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tens
     if type(array) is not np.ndarray:
         array = np.asarray(array)
     node = Tensor.__new__(Tensor)
-    if not edges or NOT_RECORDING.get():
+    if not edges or NOT_RECORDING.get() or array.dtype.kind not in "fc":  # integers and booleans carry no gradient
         return leaf(node, array, requires_grad=False)
     node.array, node.requires_grad, node.op, node.params = array, True, op, params
     node.inputs, node.arrays, node.edges = tuple(inputs), tuple(arrays), tuple(edges)
@@ -430,7 +427,8 @@ def gradients(
         result: list[Any] = [found[x] if x in found else Tensor(np.zeros(x.shape, x.dtype)) for x in wanted]
     else:
         found = sweep(y, start, path)
-        result = [found[x] if x in found else np.zeros(x.shape, x.dtype) for x in wanted]
+        result = [np.zeros(x.shape, x.dtype) if x not in found else found[x] for x in wanted]
+        result = [g.copy() if any(x is w for w in wanted[:i]) else g for i, (g, x) in enumerate(zip(result, wanted, strict=True))]
     return result[0] if isinstance(wrt, Tensor) else tuple(result)
 
 
@@ -458,7 +456,7 @@ class no_grad:  # noqa: N801  # used like a function, as in PyTorch
     It may be nested, reused and shared, survives exceptions, and as a decorator of a generator or a coroutine function
     is in force while that function's own code runs, not in between.
 
-    Example:
+    Example
     -------
     >>> x = Tensor(2.0, requires_grad=True)
     >>> with no_grad():
@@ -472,6 +470,10 @@ class no_grad:  # noqa: N801  # used like a function, as in PyTorch
     False
     """
 
+    def __init__(self, *function: Any) -> None:
+        if function:
+            raise TensorTypeError("no_grad is called before it decorates: write @no_grad()")
+
     def __enter__(self) -> None:
         NOT_RECORDING.set(NOT_RECORDING.get() + 1)
 
@@ -479,6 +481,8 @@ class no_grad:  # noqa: N801  # used like a function, as in PyTorch
         NOT_RECORDING.set(NOT_RECORDING.get() - 1)
 
     def __call__(self, function: F) -> F:
+        if inspect.isasyncgenfunction(function):
+            return cast("F", each_async_step_without_recording(function))
         if inspect.isgeneratorfunction(function):
             return cast(F, each_step_without_recording(function))
         if inspect.iscoroutinefunction(function):
@@ -515,9 +519,36 @@ def each_step_without_recording(function: Callable[..., Any]) -> Callable[..., A
                 sent = yield value
                 resume = steps.send
             except GeneratorExit:
-                steps.close()
+                with recording(False):
+                    steps.close()
                 raise
             except BaseException as error:  # thrown in from outside: handed to the generator, which decides
                 resume, sent = steps.throw, error
+
+    return wrapped
+
+
+def each_async_step_without_recording(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for an async generator function."""
+
+    @functools.wraps(function)
+    async def wrapped(*args: Any, **kwargs: Any) -> Any:
+        steps = function(*args, **kwargs)
+        resume, sent = steps.asend, None
+        while True:
+            with recording(False):
+                try:
+                    value = await resume(sent)
+                except StopAsyncIteration:
+                    return
+            try:
+                sent = yield value
+                resume = steps.asend
+            except GeneratorExit:
+                with recording(False):
+                    await steps.aclose()
+                raise
+            except BaseException as error:
+                resume, sent = steps.athrow, error
 
     return wrapped

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import rules
-from ..errors import ShapeError, did_you_mean
+from ..errors import ShapeError, TensorTypeError, did_you_mean
 from . import init as initialisers
 from .init import RNG, Initialiser
 from .module import Module, Parameter
@@ -75,7 +75,7 @@ class Linear(Module):
         self.bias = Parameter(np.zeros(self.fan_out, dtype)) if bias else None
 
     def forward(self, x: Any) -> Any:
-        """X W + b."""
+        """x W + b."""
         return rules.matmul(x, self.weight) if self.bias is None else rules.linear(x, self.weight, self.bias)
 
     def describe(self) -> str:
@@ -123,7 +123,7 @@ class Identity(Activation):
     name, function = "identity", rules.positive
 
     def forward(self, x: Any) -> Any:
-        """X."""
+        """x."""
         return x
 
 
@@ -167,7 +167,7 @@ class Flatten(Module):
     """All axes but the first joined into one, last axis fastest: (m, 3, 32, 32) → (m, 3072), red, green, blue planes in turn."""
 
     def forward(self, x: Any) -> Any:
-        """X of shape (m, …) as (m, n)."""
+        """x of shape (m, …) as (m, n)."""
         shape = np.shape(x)
         if not shape:
             raise ShapeError("Flatten needs an axis of samples first: a batch of shape (m, …), not a single number")
@@ -185,9 +185,7 @@ class Sequential(Module):
 
     def __init__(self, *modules: Module) -> None:
         for i, module in enumerate(modules):
-            if not callable(module):
-                raise ShapeError(f"Sequential: item {i} is no module but {module!r}")
-            setattr(self, str(i), module)
+            setattr(self, str(i), checked_module(module, f"Sequential: item {i}"))
         self._length = len(modules)
 
     def forward(self, x: Any) -> Any:
@@ -203,6 +201,10 @@ class Sequential(Module):
         return (self[i] for i in range(self._length))
 
     def __getitem__(self, i: int) -> Module:
+        if not isinstance(i, (int, np.integer)):
+            raise TensorTypeError(
+                f"Sequential is indexed by a number (got {i!r}); for a part write nn.Sequential(*list(model)[1:3])"
+            )
         if not -self._length <= i < self._length:
             raise IndexError(f"Sequential has {self._length} modules, there is no number {i}")
         module: Module = vars(self)[str(i % self._length)]
@@ -250,10 +252,13 @@ class MLP(Module):
         dtype: DTypeLike = np.float32,
         rng: RNG = None,
     ) -> None:
-        self.sizes = [int(n) for n in sizes]
-        if len(self.sizes) < 2 or min(self.sizes) < 1:
-            raise ShapeError(f"MLP: sizes must be at least an input and an output width, each from 1 up (got {list(sizes)})")
-        chosen = activation_named(activation) if isinstance(activation, str) else activation
+        widths = [n for n in sizes if isinstance(n, (int, np.integer)) and n >= 1] if isinstance(sizes, Iterable) else []
+        if len(widths) < 2 or len(widths) != len(sizes):
+            raise ShapeError(
+                f"MLP: sizes are an input width, any hidden widths, an output width, whole numbers from 1 up (got {sizes!r})"
+            )
+        self.sizes = [int(n) for n in widths]
+        chosen = activation_named(activation) if isinstance(activation, str) else checked_module(activation, "MLP: activation")
         if init is None:
             init = DEFAULT_INIT.get(getattr(chosen, "name", ""), "glorot_normal")
         generator = np.random.default_rng(rng)
@@ -276,6 +281,14 @@ class MLP(Module):
 
     def describe(self) -> str:
         return f"{' → '.join(str(n) for n in self.sizes)}, {getattr(self.activation, 'name', type(self.activation).__name__)}"
+
+
+def checked_module(module: Any, what: str) -> Module:
+    """The module itself; a class, or anything else, is refused."""
+    if isinstance(module, Module):
+        return module
+    cure = f": write {module.__name__}()" if isinstance(module, type) else ""
+    raise TensorTypeError(f"{what} must be a module (got {module!r}){cure}")
 
 
 def activation_named(name: str) -> Activation:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import rules
-from ..errors import ShapeError, did_you_mean
+from ..errors import DataError, ShapeError, did_you_mean
 from ..kernels import check_labels, check_targets, divisor
 from ..tensor import Tensor
 from .module import Module
@@ -46,12 +46,12 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
 
     Shapes: logits ``(m, k)``, labels ``(m,)`` integers in 0 … k − 1 → ``()``. ``reduction="sum"`` leaves the 1/m out.
 
-    Raises:
+    Raises
     ------
     ShapeError, DataError
         For labels that are not one integer a row, or out of range.
 
-    Example:
+    Example
     -------
     >>> logits = Tensor([[2.0, 0.0], [0.0, 2.0]], requires_grad=True)
     >>> loss = cross_entropy(logits, np.array([0, 0]))
@@ -75,7 +75,7 @@ def cross_entropy_probabilities(p: Any, labels: Any, *, eps: float = EPS, reduct
     """
     y = plain_labels(labels)
     check_labels(y, np.shape(p))
-    picked = rules.getitem(p, index=(np.arange(y.size), y))
+    picked = rules.getitem(p, index=(*np.indices(y.shape, sparse=True), y))
     return -rules.sum(rules.log(picked + eps)) / divisor(reduction, y.size)
 
 
@@ -86,14 +86,14 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, *, reduction: st
 
     Shapes: logits and targets of one shape → ``()``; a target of shape (m,) against logits (m, 1) is refused.
 
-    Example:
+    Example
     -------
     >>> z = Tensor([[0.0]], requires_grad=True)
     >>> binary_cross_entropy_with_logits(z, [[1.0]]).backward()
     >>> z.grad
     array([[-0.5]])
     """
-    return rules.binary_cross_entropy_with_logits(logits, like(targets, logits), reduction=reduction)
+    return rules.binary_cross_entropy_with_logits(logits, shares(targets, logits), reduction=reduction)
 
 
 def binary_cross_entropy(p: Any, targets: Any, *, eps: float = EPS, reduction: str = "mean") -> Any:
@@ -102,7 +102,7 @@ def binary_cross_entropy(p: Any, targets: Any, *, eps: float = EPS, reduction: s
     ``eps=0`` is the textbook formula, whose derivative −y/p + (1 − y)/(1 − p) overflows where p reaches 0 or 1. Prefer
     :func:`binary_cross_entropy_with_logits`.
     """
-    y = like(targets, p)
+    y = shares(targets, p)
     check_targets(p, y)
     terms = y * rules.log(p + eps) + (1 - y) * rules.log(1 - p + eps)
     return -rules.sum(terms) / divisor(reduction, int(np.prod(np.shape(p))))
@@ -142,9 +142,18 @@ def like(targets: Any, predictions: Any) -> Any:
     """Targets as numbers of the predictions' dtype, so that an integer or float64 target does not change it."""
     if isinstance(targets, Tensor) and targets.requires_grad:
         return targets
-    dtype = getattr(predictions, "dtype", None)
     y = targets.array if isinstance(targets, Tensor) else np.asarray(targets)
-    return y.astype(dtype, copy=False) if dtype is not None else y
+    dtype = getattr(predictions, "dtype", y.dtype)
+    return y.astype(dtype, copy=False) if dtype.kind == "f" else y
+
+
+def shares(targets: Any, predictions: Any) -> Any:
+    """Targets of a binary cross-entropy: numbers in [0, 1]."""
+    y = like(targets, predictions)
+    values = y.array if isinstance(y, Tensor) else y
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise DataError(f"targets of a binary cross-entropy lie in [0, 1], these from {values.min()} to {values.max()}")
+    return y
 
 
 class Loss(Module):

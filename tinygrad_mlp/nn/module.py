@@ -36,7 +36,7 @@ class Module:
     their names are dotted paths, ``linear1.weight``, ``blocks.0.weight``. One that is shared is listed once, under the first
     name. No registration, no ``super().__init__()``.
 
-    Example:
+    Example
     -------
     >>> from tinygrad_mlp import nn
     >>> class Scale(nn.Module):
@@ -138,7 +138,8 @@ class Module:
             raise ShapeError(f"the state has no {', '.join(missing)}: {len(missing)} of {len(parameters)} parameters are missing")
         new: dict[str, NDArray[Any]] = {}
         for name, parameter in parameters.items():
-            value = np.asarray(state[name])
+            given = state[name]
+            value = given.array if isinstance(given, Tensor) else np.asarray(given)
             if value.shape != parameter.shape:
                 raise ShapeError(f"{name} has shape {parameter.shape}, but the state holds shape {value.shape}")
             if value.dtype.kind not in "biuf":
@@ -161,7 +162,7 @@ class Module:
                 rows.append(
                     (
                         "  " * depth,
-                        f"({path.rpartition('.')[2]}): {type(module).__name__}({module.describe()})",
+                        f"({path}): {type(module).__name__}({module.describe()})",
                         module.count_parameters(),
                     )
                 )
