@@ -239,3 +239,13 @@ def test_a_bound_that_is_not_positive_is_refused(max_norm):
 def test_a_tensor_instead_of_a_list_is_refused():
     with pytest.raises(TensorTypeError, match="list"):  # not silently taken for its rows, which have no gradients
         clip_grad_norm(parameter([0.0, 0.0], [3.0, 4.0]), 1.0)
+
+
+def test_large_parameters_are_updated_in_blocks_to_the_same_bits():
+    rng = np.random.default_rng(0)
+    w, g = (rng.standard_normal((450, 700)).astype(np.float32) for _ in range(2))
+    for values, gradient in ((w, g), (w.T, g.T)):
+        p = Tensor(values, requires_grad=True)
+        p.grad = gradient
+        SGD([p], lr=0.1).step()
+        np.testing.assert_array_equal(p.data, values + gradient * np.float32(-0.1))

@@ -82,17 +82,34 @@ class SGD:
                 continue
             if weight_decay:
                 g = g + weight_decay * parameter.array
-            change = np.multiply(g, -lr, out=np.empty_like(g))  # out=: a 0-d product would be a scalar
             if momentum:
-                v = self.velocity[i]
+                v, change = self.velocity[i], -lr * g
                 v = self.velocity[i] = change if v is None else momentum * v + change
-                change = momentum * v + change if self.nesterov else v
-            parameter.array = np.add(parameter.array, change, out=np.empty_like(change) if momentum else change)
+                parameter.array = np.asarray(parameter.array + (momentum * v + change if self.nesterov else v))
+            else:
+                parameter.array = moved(parameter.array, g, -lr)
 
     def zero_grad(self) -> None:
         """Forget all accumulated gradients."""
         for parameter in self.parameters:
             parameter.grad = None
+
+
+BLOCK = 1 << 16
+"""Entries that are updated at a time: three arrays of that length fit into a processor core's own cache."""
+
+
+def moved(w: NDArray[Any], g: NDArray[Any], scale: float) -> NDArray[Any]:
+    """The new array w + scale · g; large ones block by block, so that the product is still in the cache when w is added."""
+    out = np.empty_like(w, order="C")
+    if w.size <= 2 * BLOCK or not (w.flags.c_contiguous and g.flags.c_contiguous):
+        np.add(w, np.multiply(g, scale, out=out), out=out)
+        return out
+    to, start, step = out.reshape(-1), w.reshape(-1), g.reshape(-1)
+    for i in range(0, w.size, BLOCK):
+        part = to[i : i + BLOCK]
+        np.add(start[i : i + BLOCK], np.multiply(step[i : i + BLOCK], scale, out=part), out=part)
+    return out
 
 
 def checked(parameters: Iterable[Tensor]) -> list[Tensor]:
