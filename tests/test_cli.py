@@ -67,7 +67,7 @@ def small(mnist, out):
 @pytest.fixture
 def no_curves(monkeypatch):
     """Leave the plotting out, where many runs are made and it is not the point."""
-    monkeypatch.setattr(prove, "curves", lambda result: b"")
+    monkeypatch.setattr(prove.report, "curves", lambda result: b"")
 
 
 def run(*options):

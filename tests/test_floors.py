@@ -15,7 +15,7 @@ PACKAGE = Path(tinygrad_mlp.__file__).parent
 
 FLOORS: dict[str, int] = {
     "version": 0, "errors": 0, "kernels": 0, "primitive": 0, "derivations": 0, "rules": 0,
-    "graph": 1, "dispatch": 1, "tensor": 1,
+    "graph": 1, "dispatch": 1, "operand": 1, "modes": 1, "tensor": 1,
     "nn": 2, "optim": 2, "data": 2,
     "manual": 3, "check": 3, "viz": 3,
     "prove": 4, "cli": 4, "__main__": 4,

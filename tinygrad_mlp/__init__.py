@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import rules
+from .modes import is_recording, no_grad
 from .rules import *  # noqa: F403  # every primitive is a public function: the table is the list
-from .tensor import Tensor, gradients, is_recording, no_grad
+from .tensor import Tensor, gradients
 from .version import __version__
 
 if TYPE_CHECKING:

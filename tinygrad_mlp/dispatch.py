@@ -1,34 +1,32 @@
-"""The one place that speaks NumPy's protocols: what ``np.exp(x)``, ``a @ x`` and ``x.sum()`` mean for our own operands.
+"""The one place that speaks NumPy's protocols: what ``np.exp(x)`` and ``np.ones(3) @ x`` mean when x is one of our operands.
 
-:class:`Operand` is the base of every reading of the rules. It turns operators, methods, ufuncs and NumPy functions into
-``x._apply(primitive, inputs, params)``; what that does (record a node, write a statement …) is up to the reading.
-What is not in the table is refused by name: nothing falls back to object arrays or leaves the graph in silence.
+Ufuncs and NumPy functions become ``x._apply(primitive, inputs, params)``; what that does (record a node, write a
+statement …) is up to the reading. What is not in the table is refused by name: nothing falls back to object arrays or
+leaves the graph in silence.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from . import rules
 from .errors import UnsupportedError
-from .primitive import BY_NUMPY, TABLE, Primitive
+from .primitive import BY_NUMPY, Primitive
 
-__all__ = ["Operand"]
+__all__ = ["Dispatched", "around", "dot", "plain_index", "swapaxes"]
 
 SYNONYMS = {"a_min": "min", "a_max": "max", "ddof": "correction"}
-NO_PARAMS: dict[str, Any] = {}
 
 
-class Operand:
-    """Anything that can stand in a rule in place of an array. Subclasses give it ``_apply``, ``_constant``, shape and dtype."""
+class Dispatched:
+    """Something that NumPy's functions hand over to. A reading gives it ``_apply`` and ``_constant``."""
 
     __slots__ = ()
-    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__  # by identity, also where == is elementwise
 
     @classmethod
     def _apply(cls, op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -39,18 +37,6 @@ class Operand:
     def _constant(cls, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], wrap: bool = True) -> Any:
         """The result of a function without derivative in this reading."""
         raise NotImplementedError(f"{cls.__name__} is no complete reading: it lacks _constant")
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each axis."""
-        raise NotImplementedError(f"{type(self).__name__} is no complete reading: it lacks a shape")
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self.shape)
-
-    # --- NumPy's protocols ----------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__":
@@ -85,192 +71,6 @@ class Operand:
         if function in rules.CONSTANT or function in rules.INSPECTORS:
             return self._constant(function, args, kwargs, wrap=function in rules.CONSTANT)
         return unknown(function)
-
-    # --- operators ------------------------------------------------------------------------------------------------
-
-    def __add__(self, other: Any) -> Any:
-        return self._apply(rules.add, (self, other), NO_PARAMS)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._apply(rules.add, (other, self), NO_PARAMS)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._apply(rules.subtract, (self, other), NO_PARAMS)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._apply(rules.subtract, (other, self), NO_PARAMS)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._apply(rules.multiply, (self, other), NO_PARAMS)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._apply(rules.multiply, (other, self), NO_PARAMS)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._apply(rules.divide, (self, other), NO_PARAMS)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._apply(rules.divide, (other, self), NO_PARAMS)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return self._apply(rules.floor_divide, (self, other), NO_PARAMS)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return self._apply(rules.floor_divide, (other, self), NO_PARAMS)
-
-    def __mod__(self, other: Any) -> Any:
-        return self._apply(rules.remainder, (self, other), NO_PARAMS)
-
-    def __rmod__(self, other: Any) -> Any:
-        return self._apply(rules.remainder, (other, self), NO_PARAMS)
-
-    def __pow__(self, other: Any) -> Any:
-        return self._apply(rules.power, (self, other), NO_PARAMS)
-
-    def __rpow__(self, other: Any) -> Any:
-        return self._apply(rules.power, (other, self), NO_PARAMS)
-
-    def __matmul__(self, other: Any) -> Any:
-        return self._apply(rules.matmul, (self, other), NO_PARAMS)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return self._apply(rules.matmul, (other, self), NO_PARAMS)
-
-    def __neg__(self) -> Any:
-        return self._apply(rules.negative, (self,), NO_PARAMS)
-
-    def __pos__(self) -> Any:
-        return self._apply(rules.positive, (self,), NO_PARAMS)
-
-    def __abs__(self) -> Any:
-        return self._apply(rules.abs, (self,), NO_PARAMS)
-
-    def __eq__(self, other: object) -> Any:
-        return self._constant(np.equal, (self, other), NO_PARAMS)
-
-    def __ne__(self, other: object) -> Any:
-        return self._constant(np.not_equal, (self, other), NO_PARAMS)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._constant(np.less, (self, other), NO_PARAMS)
-
-    def __le__(self, other: Any) -> Any:
-        return self._constant(np.less_equal, (self, other), NO_PARAMS)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._constant(np.greater, (self, other), NO_PARAMS)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._constant(np.greater_equal, (self, other), NO_PARAMS)
-
-    def __and__(self, other: Any) -> Any:
-        return self._constant(np.bitwise_and, (self, other), NO_PARAMS)
-
-    def __rand__(self, other: Any) -> Any:
-        return self._constant(np.bitwise_and, (other, self), NO_PARAMS)
-
-    def __or__(self, other: Any) -> Any:
-        return self._constant(np.bitwise_or, (self, other), NO_PARAMS)
-
-    def __ror__(self, other: Any) -> Any:
-        return self._constant(np.bitwise_or, (other, self), NO_PARAMS)
-
-    def __xor__(self, other: Any) -> Any:
-        return self._constant(np.bitwise_xor, (self, other), NO_PARAMS)
-
-    def __rxor__(self, other: Any) -> Any:
-        return self._constant(np.bitwise_xor, (other, self), NO_PARAMS)
-
-    def __invert__(self) -> Any:
-        return self._constant(np.invert, (self,), NO_PARAMS)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._apply(rules.getitem, (self,), {"index": plain_index(index)})
-
-    # --- methods and attributes, where ndarray has them ------------------------------------------------------------
-
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Any:
-        """The sum over axis."""
-        return self._apply(rules.sum, (self,), {"axis": axis, "keepdims": keepdims})
-
-    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Any:
-        """The mean over axis."""
-        return self._apply(rules.mean, (self,), {"axis": axis, "keepdims": keepdims})
-
-    def max(self, axis: Any = None, *, keepdims: bool = False) -> Any:
-        """The largest entry over axis; its gradient is shared equally at a tie."""
-        return self._apply(rules.max, (self,), {"axis": axis, "keepdims": keepdims})
-
-    def min(self, axis: Any = None, *, keepdims: bool = False) -> Any:
-        """The smallest entry over axis; its gradient is shared equally at a tie."""
-        return self._apply(rules.min, (self,), {"axis": axis, "keepdims": keepdims})
-
-    def var(self, axis: Any = None, *, correction: float = 0, keepdims: bool = False) -> Any:
-        """The variance over axis, Σ (x − mean)² / (n − correction)."""
-        return self._apply(rules.var, (self,), {"axis": axis, "correction": correction, "keepdims": keepdims})
-
-    def clip(self, min: Any = None, max: Any = None) -> Any:
-        """The entries limited to [min, max]."""
-        return self._apply(rules.clip, (self, min, max), NO_PARAMS)
-
-    def round(self, decimals: int = 0) -> Any:
-        """The entries rounded to so many decimals; constant almost everywhere."""
-        return around(self, decimals)
-
-    def reshape(self, *shape: Any) -> Any:
-        """The same entries in another shape, given as a tuple or as numbers; one of them may be −1."""
-        return self._apply(rules.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape})
-
-    def ravel(self) -> Any:
-        """The entries in one axis, in index order."""
-        return self.reshape(-1)
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """Without the axes of length 1, or without the named ones."""
-        return self._apply(rules.squeeze, (self,), {"axis": axis})
-
-    def transpose(self, *axes: Any) -> Any:
-        """The axes reversed, or in the given order."""
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
-        return self._apply(rules.permute_dims, (self,), {"axes": order if order is None else tuple(order)})
-
-    def swapaxes(self, axis1: int, axis2: int) -> Any:
-        """Two axes exchanged."""
-        return swapaxes(self, axis1, axis2)
-
-    def dot(self, other: Any) -> Any:
-        """NumPy's dot for up to two axes; for more write ``@``."""
-        return dot(self, other)
-
-    def argmax(self, axis: int | None = None) -> Any:
-        """The index of the largest entry."""
-        return self._constant(np.argmax, (self,), {"axis": axis})
-
-    def argmin(self, axis: int | None = None) -> Any:
-        """The index of the smallest entry."""
-        return self._constant(np.argmin, (self,), {"axis": axis})
-
-    def any(self, axis: Any = None) -> Any:
-        """Whether any entry is true."""
-        return self._constant(np.any, (self,), {"axis": axis})
-
-    def all(self, axis: Any = None) -> Any:
-        """Whether all entries are true."""
-        return self._constant(np.all, (self,), {"axis": axis})
-
-    @property
-    def T(self) -> Any:
-        """The axes reversed."""
-        return self._apply(rules.permute_dims, (self,), {"axes": None})
-
-    @property
-    def mT(self) -> Any:
-        """The last two axes exchanged: a matrix, or each matrix of a batch, transposed."""
-        return swapaxes(self, -1, -2)
-
-    def __getattr__(self, name: str) -> NoReturn:
-        hint = f": write tg.{name}(x), a function of the package" if name in TABLE else ""
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
 
 # --- NumPy functions that are made of primitives --------------------------------------------------------------------------
@@ -331,7 +131,7 @@ def plain_part(part: Any) -> Any:
     if isinstance(part, (list, tuple, range)):
         array = np.asarray(part)
         return array if array.size else array.astype(np.intp)
-    return np.asarray(part) if isinstance(part, Operand) else part
+    return np.asarray(part) if isinstance(part, Dispatched) else part
 
 
 @functools.cache

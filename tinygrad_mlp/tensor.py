@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
-from typing import Any, Literal, NoReturn, TypeVar, cast, overload
+from typing import Any, Literal, NoReturn, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .dispatch import Operand
 from .errors import GraphError, ShapeError, TensorTypeError, operation_failed
 from .graph import Node, between, origin, sweep
 from .kernels import Array
+from .modes import NOT_RECORDING, recording
+from .operand import Operand
 from .primitive import TABLE, Primitive
 
-__all__ = ["Tensor", "gradients", "is_recording", "no_grad"]
+__all__ = ["Tensor", "gradients"]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-NOT_RECORDING: ContextVar[int] = ContextVar("tinygrad_mlp.not_recording", default=0)  # how many no_grad blocks are open
 NUMBERS = frozenset({np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_})
 
 
@@ -430,125 +424,3 @@ def gradients(
         result = [np.zeros(x.shape, x.dtype) if x not in found else found[x] for x in wanted]
         result = [g.copy() if any(x is w for w in wanted[:i]) else g for i, (g, x) in enumerate(zip(result, wanted, strict=True))]
     return result[0] if isinstance(wrt, Tensor) else tuple(result)
-
-
-# --- recording or not -----------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def recording(on: bool) -> Iterator[None]:
-    """Switch recording on or off for the block, in this thread or task only."""
-    token = NOT_RECORDING.set(0 if on else NOT_RECORDING.get() + 1)
-    try:
-        yield
-    finally:
-        NOT_RECORDING.reset(token)
-
-
-def is_recording() -> bool:
-    """Whether operations are recorded here: False inside :class:`no_grad`."""
-    return not NOT_RECORDING.get()
-
-
-class no_grad:  # noqa: N801  # used like a function, as in PyTorch
-    """Compute without recording, as a context manager or a decorator. Holds for this thread or async task only.
-
-    It may be nested, reused and shared, survives exceptions, and as a decorator of a generator or a coroutine function
-    is in force while that function's own code runs, not in between.
-
-    Example
-    -------
-    >>> x = Tensor(2.0, requires_grad=True)
-    >>> with no_grad():
-    ...     y = x * x
-    >>> y.requires_grad
-    False
-    >>> @no_grad()
-    ... def predict(v):
-    ...     return v * 2
-    >>> predict(x).requires_grad
-    False
-    """
-
-    def __init__(self, *function: Any) -> None:
-        if function:
-            raise TensorTypeError("no_grad is called before it decorates: write @no_grad()")
-
-    def __enter__(self) -> None:
-        NOT_RECORDING.set(NOT_RECORDING.get() + 1)
-
-    def __exit__(self, *exception: object) -> None:
-        NOT_RECORDING.set(NOT_RECORDING.get() - 1)
-
-    def __call__(self, function: F) -> F:
-        if inspect.isasyncgenfunction(function):
-            return cast("F", each_async_step_without_recording(function))
-        if inspect.isgeneratorfunction(function):
-            return cast(F, each_step_without_recording(function))
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def coroutine(*args: Any, **kwargs: Any) -> Any:
-                with recording(False):
-                    return await function(*args, **kwargs)
-
-            return cast(F, coroutine)
-
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with recording(False):
-                return function(*args, **kwargs)
-
-        return cast(F, wrapped)
-
-
-def each_step_without_recording(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A generator function whose own code runs without recording, while the code that consumes it is not affected."""
-
-    @functools.wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        steps = function(*args, **kwargs)
-        resume, sent = steps.send, None
-        while True:
-            with recording(False):
-                try:
-                    value = resume(sent)
-                except StopIteration as stop:
-                    return stop.value
-            try:
-                sent = yield value
-                resume = steps.send
-            except GeneratorExit:
-                with recording(False):
-                    steps.close()
-                raise
-            except BaseException as error:  # thrown in from outside: handed to the generator, which decides
-                resume, sent = steps.throw, error
-
-    return wrapped
-
-
-def each_async_step_without_recording(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for an async generator function."""
-
-    @functools.wraps(function)
-    async def wrapped(*args: Any, **kwargs: Any) -> Any:
-        steps = function(*args, **kwargs)
-        resume, sent = steps.asend, None
-        while True:
-            with recording(False):
-                try:
-                    value = await resume(sent)
-                except StopAsyncIteration:
-                    return
-            try:
-                sent = yield value
-                resume = steps.asend
-            except GeneratorExit:
-                with recording(False):
-                    await steps.aclose()
-                raise
-            except BaseException as error:
-                resume, sent = steps.athrow, error
-
-    return wrapped

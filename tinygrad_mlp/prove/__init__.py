@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import platform
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,22 +12,20 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import check, data
-from .errors import DataError, did_you_mean, require
-from .nn import MLP
-from .nn import init as initialisers
-from .nn.layers import activation_named
-from .nn.losses import loss_named
-from .optim import SGD
-from .tensor import no_grad
-from .version import __version__
-from .viz.dot import to_graphviz
+from .. import check, data
+from ..errors import DataError, did_you_mean, require
+from ..kernels import Array
+from ..modes import no_grad
+from ..nn import MLP
+from ..nn import init as initialisers
+from ..nn.layers import activation_named
+from ..nn.losses import loss_named
+from ..optim import SGD
+from ..viz.dot import to_graphviz
+from .report import FILES, summary_table, verdict, write_files
 
 __all__ = ["Result", "Settings", "prove"]
-
-Array = NDArray[Any]
 
 
 class Defaults(NamedTuple):
@@ -123,7 +118,7 @@ def prove(settings: Settings, stream: TextIO | None = None) -> Result:
     graph = to_graphviz(
         check.loss_of(model, settings.loss, *first_batch, l2=settings.weight_decay), dict(check.manual_names(model))
     )
-    for name in ("report.md", "curves.png", "graph.dot", "graph.svg", "gradients.npz"):
+    for name in FILES:
         if (folder / name).is_dir():
             raise DataError(f"cannot write {folder / name}: a folder of that name is in the way")
     result = Result(settings, sizes, (len(X), len(X_test)), start, start, 0, dict.fromkeys(check.manual_names(model), 0), "")
@@ -300,145 +295,3 @@ def progress(epochs: int, steps: int, result: Result, out: TextIO) -> Iterator[E
                     f"accuracy {told['train accuracy']:.2%} (test {told['test accuracy']:.2%})",
                     file=out,
                 )
-
-
-# --- after --------------------------------------------------------------------------------------------------------------
-
-
-def summary_table(result: Result) -> check.Comparison:
-    """The table: equal bits and ULPs over all steps, the other witnesses at the end of training."""
-    return check.Comparison(
-        [
-            row._replace(
-                equal_bits=row.equal_bits and result.worst_ulps[row.name] == 0,
-                ulps=None if row.ulps is None or (worst := result.worst_ulps[row.name]) is None else max(row.ulps, worst),
-            )
-            for row in result.end.rows
-        ],
-        result.end.loss,
-        result.end.manual_loss,
-    )
-
-
-def verdict(result: Result) -> str:
-    """What was found, in sentences."""
-    steps, parameters = f"{result.steps:,} steps", len(result.worst_ulps)
-    lines = [f"Test accuracy {result.accuracy:.2%} ({result.samples[1]:,} samples)."]
-    if result.ok:
-        lines.append(
-            f"{steps} compared: at every one all {parameters} gradients, by the engine and by hand, were equal bit for bit."
-        )
-    else:
-        lines.append(f"{steps} compared: THE GRADIENTS DIFFER. First at {result.first_difference}.")
-    return "\n".join(lines)
-
-
-def write_files(result: Result, folder: Path, model: MLP, batch: tuple[Array, Array], graph: Any) -> None:
-    """report.md, curves.png, graph.dot (and graph.svg where the ``dot`` program is), gradients.npz."""
-    put(result, folder, "curves.png", curves(result))
-    put(result, folder, "graph.dot", graph.source.encode())
-    if shutil.which("dot"):
-        put(result, folder, "graph.svg", graph.pipe(format="svg"))
-    loss = check.loss_of(model, result.settings.loss, *batch, l2=result.settings.weight_decay)
-    model.zero_grad()
-    loss.backward()
-    by_hand = check.manual_backprop(model, result.settings.loss, *batch, l2=result.settings.weight_decay).gradients
-    arrays = {f"engine/{name}": p.grad for name, p in check.manual_names(model).items() if p.grad is not None}
-    stream = io.BytesIO()
-    np.savez(stream, **arrays, **{f"manual/{name}": g for name, g in by_hand.items()})  # type: ignore[arg-type]  # names with a slash
-    put(result, folder, "gradients.npz", stream.getvalue())
-    put(result, folder, "report.md", report(result).encode())
-
-
-def put(result: Result, folder: Path, name: str, content: bytes) -> None:
-    """Write a file in one go: a run that is killed leaves the old file or the new one, never half of one."""
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp's files are private
-        os.replace(temporary, folder / name)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    result.files.append(name)
-
-
-def curves(result: Result) -> bytes:
-    """Loss and accuracy against epoch, train and test, as a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for part, colour in (("train", "#0b6bcb"), ("test", "#c2410c")):
-            values = result.history[f"{part} {quantity}"]
-            axes.plot(range(len(values)), values, color=colour, label=part, marker="o", markersize=3)
-        axes.set(xlabel="epoch", ylabel=quantity)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-        if quantity == "accuracy":
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-        else:
-            axes.set_yscale("log")
-    figure.suptitle(f"{result.settings.data}: MLP {' → '.join(map(str, result.sizes))}, {result.settings.activation}", fontsize=11)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=120)
-    return stream.getvalue()
-
-
-def report(result: Result) -> str:
-    """The report in Markdown."""
-    settings = result.settings
-    history = [
-        f"| {epoch} | "
-        + " | ".join(
-            f"{values[epoch]:.2%}" if "accuracy" in name else f"{values[epoch]:.4f}" for name, values in result.history.items()
-        )
-        + " |"
-        for epoch in range(len(result.history["train loss"]))
-    ]
-    told = {name: value for name, value in vars(settings).items() if value is not None and name not in ("out", "data_dir", "sizes")}
-    picture = "The graph of one training step: [graph.dot](graph.dot)" + (
-        ", [graph.svg](graph.svg)." if "graph.svg" in result.files else "."
-    )
-    return "\n".join(
-        [
-            "# Two backprops, one gradient",
-            "",
-            verdict(result).replace("\n", "  \n"),
-            "",
-            "## The gradients",
-            "",
-            summary_table(result).markdown(),
-            "",
-            "*Equal bits*, *ULPs* (units in the last place): engine against manual backprop, the worst of all steps.",
-            "*vs numeric*: relative difference to central differences on a sample of entries; *vs HIPS*: to HIPS autograd;",
-            "both in float64, at the weights after the last step. Before the first step:",
-            "",
-            result.start.markdown(),
-            "",
-            "## Training",
-            "",
-            f"MLP {' → '.join(map(str, result.sizes))}; "
-            + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())
-            + ".",
-            "`weight decay` λ is the L2 term (λ/2) Σ ‖W‖² of the loss, which both backprops differentiate.",
-            "",
-            "![Loss and accuracy against epoch](curves.png)",
-            "",
-            "| epoch | " + " | ".join(result.history) + " |",
-            "|" + " --- |" * (1 + len(result.history)),
-            *history,
-            "",
-            picture,
-            "The gradients of the first batch at the final weights, by both: [gradients.npz](gradients.npz),",
-            "under `engine/W1`, `manual/W1` …",
-            "",
-            f"tinygrad_mlp {__version__}, NumPy {np.__version__}, Python {platform.python_version()}, {platform.machine()}.",
-            "",
-        ]
-    )

@@ -1,0 +1,119 @@
+"""How far apart two gradients are: in bits, in ULPs, relatively; and the derivative as a difference quotient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import ShapeError, TensorTypeError
+from ..kernels import Array
+
+__all__ = ["as_bits", "numeric_gradient", "relative_difference", "same_bits", "ulps"]
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """Whether two arrays have one dtype, one shape and the same bits: stricter than ``==``, which takes −0 for 0.
+
+    >>> same_bits(np.array([0.0]), np.array([-0.0]))
+    False
+    """
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    return bool(np.array_equal(as_bits(a), as_bits(b)))
+
+
+def as_bits(a: Array) -> Array:
+    """The entries in one axis, as unsigned integers with the same bits."""
+    return np.ascontiguousarray(a).reshape(-1).view(f"u{a.dtype.itemsize}")
+
+
+def ulps(a: ArrayLike, b: ArrayLike) -> int:
+    """The largest distance between entries of two arrays of one floating dtype, counted in representable numbers.
+
+    0 for equal numbers (−0 and 0 are one apart, so that 0 means equal bits), 1 for neighbours; NaN against NaN counts by
+    its bits.
+
+    Raises
+    ------
+    ShapeError, TensorTypeError
+        For different shapes or dtypes.
+
+    Example
+    -------
+    >>> ulps(np.float32(1.0), np.nextafter(np.float32(1.0), np.float32(2.0)))
+    1
+    """
+    x, y = np.asarray(a), np.asarray(b)
+    if x.shape != y.shape:
+        raise ShapeError(f"ulps() of arrays of shapes {x.shape} and {y.shape}: they must be equal")
+    if x.dtype != y.dtype or x.dtype.kind != "f" or x.dtype.itemsize > 8:
+        raise TensorTypeError(f"ulps() needs two arrays of float16, float32 or float64, not {x.dtype} and {y.dtype}")
+    if x.size == 0:
+        return 0
+
+    def rank(v: Array) -> list[int]:  # the number of a float among all floats in order; Python integers cannot overflow
+        bits = v.astype(v.dtype.newbyteorder("=")).ravel().view(f"i{v.dtype.itemsize}")
+        lowest = int(np.iinfo(bits.dtype).min)
+        return [n if n >= 0 else lowest - 1 - n for n in bits.tolist()]
+
+    if same_bits(x, y):
+        return 0
+    different = as_bits(x) != as_bits(y)
+    pairs = zip(rank(x.ravel()[different]), rank(y.ravel()[different]), strict=True)
+    return max(abs(m - n) for m, n in pairs)
+
+
+def relative_difference(a: Array, b: Array, floor: float = 0.0) -> float:
+    """‖a − b‖ / max(‖b‖, floor) in float64; 0 where both are zero, ∞ where only b is; NaN is never close."""
+    x, y = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
+    scale = float(max(np.max(np.abs(x), initial=0), np.max(np.abs(y), initial=0)))
+    if not math.isfinite(scale):
+        return math.inf
+    if scale == 0:
+        return 0.0
+    norm = max(float(np.linalg.norm(y / scale)), floor / scale)
+    difference = float(np.linalg.norm(x / scale - y / scale))
+    return difference / norm if norm else math.inf
+
+
+def numeric_gradient(f: Callable[[Array], float], x: Array, entries: Sequence[tuple[int, ...]]) -> Array:
+    """∂f/∂x at some entries of x by central differences, (f(x + h) − f(x − h)) / 2h; NaN where f has a kink within reach.
+
+    The step is h = ε^⅓ · max(1, |xᵢ|), which balances truncation against rounding (error about ε^⅔). At a kink (of ReLU,
+    say) the slopes on the left and on the right differ by their own size; then smaller steps are tried.
+
+    Parameters
+    ----------
+    f : function of an array like x, to a number; x is changed in place around the call and restored
+    x : a float64 array
+    entries : indices into x
+
+    Example
+    -------
+    >>> x = np.array([1.0, 2.0])
+    >>> numeric_gradient(lambda v: float((v**3).sum()), x, [(0,), (1,)]).round(6)
+    array([ 3., 12.])
+    """
+    found = np.empty(len(entries))
+    middle = f(x)
+    noise = np.finfo(np.float64).eps * max(abs(middle), 1e-8)
+    for number, entry in enumerate(entries):
+        kept = x[entry]
+        found[number] = np.nan
+        for shrink in (1, 16, 256):
+            h = np.cbrt(np.finfo(np.float64).eps) * max(1.0, abs(kept)) / shrink
+            try:
+                x[entry] = kept + h
+                right, width = f(x), x[entry]
+                x[entry] = kept - h
+                left, width = f(x), width - x[entry]
+            finally:
+                x[entry] = kept
+            slopes = (right - middle) / h, (middle - left) / h
+            if abs(slopes[0] - slopes[1]) <= 1e-3 * max(abs(slopes[0]), abs(slopes[1])) + 1e2 * noise / h:
+                found[number] = (right - left) / width
+                break
+    return found

@@ -1,0 +1,138 @@
+"""Recording or not: the mode in which operations are noted in a graph, for each thread and async task by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, TypeVar, cast
+
+from .errors import TensorTypeError
+
+__all__ = ["is_recording", "no_grad", "recording"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+NOT_RECORDING: ContextVar[int] = ContextVar("tinygrad_mlp.not_recording", default=0)  # how many no_grad blocks are open
+
+
+@contextlib.contextmanager
+def recording(on: bool) -> Iterator[None]:
+    """Switch recording on or off for the block, in this thread or task only."""
+    token = NOT_RECORDING.set(0 if on else NOT_RECORDING.get() + 1)
+    try:
+        yield
+    finally:
+        NOT_RECORDING.reset(token)
+
+
+def is_recording() -> bool:
+    """Whether operations are recorded here: False inside :class:`no_grad`."""
+    return not NOT_RECORDING.get()
+
+
+class no_grad:  # noqa: N801  # used like a function, as in PyTorch
+    """Compute without recording, as a context manager or a decorator. Holds for this thread or async task only.
+
+    It may be nested, reused and shared, survives exceptions, and as a decorator of a generator or a coroutine function
+    is in force while that function's own code runs, not in between.
+
+    Example
+    -------
+    >>> from tinygrad_mlp import Tensor
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    >>> @no_grad()
+    ... def predict(v):
+    ...     return v * 2
+    >>> predict(x).requires_grad
+    False
+    """
+
+    def __init__(self, *function: Any) -> None:
+        if function:
+            raise TensorTypeError("no_grad is called before it decorates: write @no_grad()")
+
+    def __enter__(self) -> None:
+        NOT_RECORDING.set(NOT_RECORDING.get() + 1)
+
+    def __exit__(self, *exception: object) -> None:
+        NOT_RECORDING.set(NOT_RECORDING.get() - 1)
+
+    def __call__(self, function: F) -> F:
+        if inspect.isasyncgenfunction(function):
+            return cast("F", each_async_step_without_recording(function))
+        if inspect.isgeneratorfunction(function):
+            return cast(F, each_step_without_recording(function))
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def coroutine(*args: Any, **kwargs: Any) -> Any:
+                with recording(False):
+                    return await function(*args, **kwargs)
+
+            return cast(F, coroutine)
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with recording(False):
+                return function(*args, **kwargs)
+
+        return cast(F, wrapped)
+
+
+def each_step_without_recording(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A generator function whose own code runs without recording, while the code that consumes it is not affected."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        steps = function(*args, **kwargs)
+        resume, sent = steps.send, None
+        while True:
+            with recording(False):
+                try:
+                    value = resume(sent)
+                except StopIteration as stop:
+                    return stop.value
+            try:
+                sent = yield value
+                resume = steps.send
+            except GeneratorExit:
+                with recording(False):
+                    steps.close()
+                raise
+            except BaseException as error:  # thrown in from outside: handed to the generator, which decides
+                resume, sent = steps.throw, error
+
+    return wrapped
+
+
+def each_async_step_without_recording(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for an async generator function."""
+
+    @functools.wraps(function)
+    async def wrapped(*args: Any, **kwargs: Any) -> Any:
+        steps = function(*args, **kwargs)
+        resume, sent = steps.asend, None
+        while True:
+            with recording(False):
+                try:
+                    value = await resume(sent)
+                except StopAsyncIteration:
+                    return
+            try:
+                sent = yield value
+                resume = steps.asend
+            except GeneratorExit:
+                with recording(False):
+                    await steps.aclose()
+                raise
+            except BaseException as error:
+                resume, sent = steps.athrow, error
+
+    return wrapped
