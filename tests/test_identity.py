@@ -230,9 +230,7 @@ def test_a_planted_mistake_is_seen(kind: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_copy_without_a_mistake_is_equal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        manual, "backprop", with_mistake("db[l] = bias_gradient(dZ[l])", "db[l] = bias_gradient(dZ[l]) ").backprop
-    )
+    monkeypatch.setattr(manual, "backprop", with_mistake("db[l] = bias_gradient(dZ[l])", "db[l] = bias_gradient(dZ[l]) ").backprop)
     for loss in LOSSES:
         case = Case(
             sizes=[6, 6, 6],
