@@ -240,8 +240,8 @@ def split(X: Array, y: Array, fraction: float, rng: np.random.Generator | int) -
     DataError
         If the fraction is not in (0, 1), or would leave one part empty.
 
-    Example
-    -------
+    Examples
+    --------
     >>> parts = split(np.arange(10.0), np.arange(10), 0.2, rng=0)
     >>> [len(part) for part in parts]
     [8, 8, 2, 2]
@@ -296,8 +296,8 @@ def batches(
     DataError
         If batch_size is below 1, or X and y differ in length.
 
-    Example
-    -------
+    Examples
+    --------
     >>> [len(labels) for _, labels in batches(np.zeros((10, 2)), np.zeros(10), 4)]
     [4, 4, 2]
     """

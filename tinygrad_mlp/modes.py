@@ -39,8 +39,8 @@ class no_grad:  # noqa: N801  # used like a function, as in PyTorch
     It may be nested, reused and shared, survives exceptions, and as a decorator of a generator or a coroutine function
     is in force while that function's own code runs, not in between.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from tinygrad_mlp import Tensor
     >>> x = Tensor(2.0, requires_grad=True)
     >>> with no_grad():

@@ -45,8 +45,8 @@ class SGD:
     ValueError (ShapeError)
         For numbers out of range or no parameters.
 
-    Example
-    -------
+    Examples
+    --------
     >>> w = Tensor(1.0, requires_grad=True)
     >>> optimizer = SGD([w], lr=0.1)
     >>> for _ in range(3):
@@ -137,8 +137,8 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     ShapeError
         If max_norm is not a positive number, or a gradient is NaN or infinite; nothing has been changed then.
 
-    Example
-    -------
+    Examples
+    --------
     >>> w = Tensor([3.0, 4.0], requires_grad=True)
     >>> (w * w / 2).sum().backward()
     >>> clip_grad_norm([w], max_norm=1.0)

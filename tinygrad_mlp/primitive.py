@@ -41,8 +41,8 @@ class Primitive:
     kink : the value that the rules give where no derivative exists, in words; empty for smooth functions
     optional : how many of the last array arguments may be left out (``clip(x, 0)``: ``max`` is then ``None``)
 
-    Example
-    -------
+    Examples
+    --------
     >>> import numpy as np
     >>> from tinygrad_mlp.rules import tanh
     >>> tanh

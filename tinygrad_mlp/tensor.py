@@ -37,8 +37,8 @@ class Tensor(Node, Operand):
     TensorTypeError
         For data that NumPy would hold as objects or text, and for ``requires_grad`` with a dtype that is not floating.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from tinygrad_mlp import Tensor
     >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> y = (x * x).sum()
@@ -156,8 +156,8 @@ class Tensor(Node, Operand):
         GradientError
             If a rule fails; names the operation and the line that created it. No ``.grad`` is changed then.
 
-        Example
-        -------
+        Examples
+        --------
         >>> w = Tensor([1.0, -1.0], requires_grad=True)
         >>> (3 * w).backward(gradient=[1.0, 10.0])
         >>> w.grad
@@ -398,8 +398,8 @@ def gradients(
     GraphError, ShapeError, GradientError
         As :meth:`Tensor.backward`.
 
-    Example
-    -------
+    Examples
+    --------
     >>> x = Tensor(2.0, requires_grad=True)
     >>> y = x**3
     >>> g = gradients(y, x, create_graph=True)

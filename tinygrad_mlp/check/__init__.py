@@ -64,8 +64,8 @@ def compare(
     -------
     A :class:`Comparison`. The model's ``.grad`` and data are not touched.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from tinygrad_mlp import nn
     >>> rng = np.random.default_rng(0)
     >>> model = nn.MLP([4, 5, 3], rng=rng)

@@ -41,8 +41,8 @@ def ulps(a: ArrayLike, b: ArrayLike) -> int:
     ShapeError, TensorTypeError
         For different shapes or dtypes.
 
-    Example
-    -------
+    Examples
+    --------
     >>> ulps(np.float32(1.0), np.nextafter(np.float32(1.0), np.float32(2.0)))
     1
     """
@@ -91,8 +91,8 @@ def numeric_gradient(f: Callable[[Array], float], x: Array, entries: Sequence[tu
     x : a float64 array
     entries : indices into x
 
-    Example
-    -------
+    Examples
+    --------
     >>> x = np.array([1.0, 2.0])
     >>> numeric_gradient(lambda v: float((v**3).sum()), x, [(0,), (1,)]).round(6)
     array([ 3., 12.])

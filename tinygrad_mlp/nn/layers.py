@@ -46,8 +46,8 @@ class Linear(Module):
 
     Shapes: x ``(..., fan_in)`` → z ``(..., fan_out)``.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from tinygrad_mlp import nn
     >>> layer = nn.Linear(3, 2, rng=0)
     >>> layer(np.ones((5, 3), np.float32)).shape
@@ -232,8 +232,8 @@ class MLP(Module):
 
     Shapes: x ``(m, sizes[0])`` → logits ``(m, sizes[-1])``. The layers are ``linear1``, ``linear2``, …
 
-    Example
-    -------
+    Examples
+    --------
     >>> from tinygrad_mlp import nn
     >>> nn.MLP([64, 64, 32, 10], rng=0)
     MLP(64 → 64 → 32 → 10, relu)    6,570 parameters

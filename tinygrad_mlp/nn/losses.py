@@ -51,8 +51,8 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
     ShapeError, DataError
         For labels that are not one integer a row, or out of range.
 
-    Example
-    -------
+    Examples
+    --------
     >>> logits = Tensor([[2.0, 0.0], [0.0, 2.0]], requires_grad=True)
     >>> loss = cross_entropy(logits, np.array([0, 0]))
     >>> round(float(loss), 4)
@@ -86,8 +86,8 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, *, reduction: st
 
     Shapes: logits and targets of one shape → ``()``; a target of shape (m,) against logits (m, 1) is refused.
 
-    Example
-    -------
+    Examples
+    --------
     >>> z = Tensor([[0.0]], requires_grad=True)
     >>> binary_cross_entropy_with_logits(z, [[1.0]]).backward()
     >>> z.grad

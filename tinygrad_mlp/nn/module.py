@@ -36,8 +36,8 @@ class Module:
     their names are dotted paths, ``linear1.weight``, ``blocks.0.weight``. One that is shared is listed once, under the first
     name. No registration, no ``super().__init__()``.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from tinygrad_mlp import nn
     >>> class Scale(nn.Module):
     ...     def __init__(self):

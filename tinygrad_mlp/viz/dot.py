@@ -30,8 +30,8 @@ def to_graphviz(root: Node, names: Mapping[str, Node] | None = None) -> Any:
     names : dict of name to Tensor, optional
         Names for leaves.
 
-    Example
-    -------
+    Examples
+    --------
     >>> from tinygrad_mlp import Tensor
     >>> x = Tensor(2.0, requires_grad=True)
     >>> print(to_graphviz(x * x, {"x": x}).source)
