@@ -19,7 +19,7 @@ def kinks() -> str:
             "",
             "Where a function has no derivative, a rule must still answer. This is what each one answers: finite wherever a finite",
             "subgradient exists, and at a tie never more than the gradient that arrived. The notes stand beside the rules, in",
-            "`tinygrad_mlp/rules.py`; this page is printed from them by `python docs/make.py`.",
+            "`tinygrad_mlp/rules.py`; this page is printed from them by `.venv/bin/python docs/make.py`.",
             "",
             "| function | value |",
             "| --- | --- |",

@@ -358,6 +358,21 @@ def test_new_data_does_not_change_earlier_values() -> None:
     assert w.data.tolist() == [4, 5]
 
 
+def test_a_graph_whose_data_was_written_into_refuses() -> None:
+    x = leaf(1.0, 2.0)
+    y = (x * x).sum()
+    x.data -= 5
+    with pytest.raises(
+        GraphError, match=r"multiply \(created at .*test_engine\.py:\d+\) was written into|an input of .*written into"
+    ):
+        y.backward()
+    assert x.grad is None
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [-8, -6]
+    with pytest.raises(GraphError, match="computed tensor"):
+        (x * 2).data -= 1
+
+
 def test_repr() -> None:
     assert repr(Tensor(1.5)) == "Tensor(1.5, shape=(), dtype=float64)"
     x = leaf(1.0, 2.0)

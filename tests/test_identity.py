@@ -181,7 +181,7 @@ MISTAKES = {
     "bias axis": ("return dZ.sum(axis=0)", "return dZ.sum(axis=1)"),
     "bias mean": ("return dZ.sum(axis=0)", "return dZ.mean(axis=0)"),
     "wrong input": ("weight_gradient(A[l - 1], dZ[l])", "weight_gradient(A[0], dZ[l])"),
-    "wrong weights": ("dA[l - 1] = dZ[l] @ W[l].T", "dA[l - 1] = dZ[l] @ W[L].T"),
+    "wrong weights": ("dA[l - 1] = dZ[l] @ W[l].T", "dA[l - 1] = dZ[l] @ W[depth].T"),
     "no transpose": ("dA[l - 1] = dZ[l] @ W[l].T", "dA[l - 1] = dZ[l] @ W[l]"),
     "another layer's cache": ("dA[l - 1], Z[l - 1], A[l - 1], slope)  #", "dA[l - 1], Z[1], A[1], slope)  #"),
     "updated weights": ("dA[l - 1] = dZ[l] @ W[l].T", "dA[l - 1] = dZ[l] @ (W[l] - np.asarray(1e-6, W[l].dtype) * dW[l]).T"),

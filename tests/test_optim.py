@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinygrad_mlp import Tensor, nn
-from tinygrad_mlp.errors import GraphError, ShapeError, TensorTypeError
+from tinygrad_mlp.errors import GraphError, SettingError, TensorTypeError
 from tinygrad_mlp.optim import SGD, clip_grad_norm
 
 
@@ -138,14 +138,14 @@ def test_a_graph_recorded_before_a_step_has_the_gradients_of_the_old_weights():
     ],
 )
 def test_bad_settings_are_refused(settings, message):
-    with pytest.raises(ShapeError, match=message):
+    with pytest.raises(SettingError, match=message):
         SGD([parameter(1.0)], **settings)
 
 
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ([], ShapeError, "no parameters"),
+        ([], SettingError, "no parameters"),
         (parameter(1.0), TensorTypeError, r"give the optimiser a list"),
         ([np.ones(2)], TensorTypeError, "not ndarray"),
         (nn.MLP([1, 1]).state_dict(), TensorTypeError, "not str"),
@@ -216,7 +216,7 @@ def test_a_factor_that_underflows_does_no_harm():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_a_gradient_that_is_no_number_is_refused_before_anything_changes(bad):
     a, b = parameter([0.0], [10.0]), parameter([0.0, 0.0], [1.0, bad])
-    with pytest.raises(ShapeError, match="NaN or infinite"):
+    with pytest.raises(SettingError, match="NaN or infinite"):
         clip_grad_norm([a, b], 1.0)
     assert a.grad.tolist() == [10.0]
 
@@ -232,7 +232,7 @@ def test_empty_parameters_do_not_matter():
 
 @pytest.mark.parametrize("max_norm", [0, -1.0, float("nan")])
 def test_a_bound_that_is_not_positive_is_refused(max_norm):
-    with pytest.raises(ShapeError, match="above 0"):
+    with pytest.raises(SettingError, match="above 0"):
         clip_grad_norm([parameter(1.0, 1.0)], max_norm)
 
 

@@ -1053,18 +1053,22 @@ def test_85_a_detached_tensor_is_independent():
 @pytest.mark.parametrize("name", ["iadd", "isub", "imul", "itruediv", "ipow", "ifloordiv", "imod", "imatmul"])
 def test_86_augmented_assignment_rebinds(name):
     x = leaf([[2.0, 3.0], [4.0, 5.0]])
-    saved = x * x
-    y = getattr(operator, name)(x, x.detach())
-    assert y is not x
-    exactly(x.numpy(), [[2, 3], [4, 5]])
+    h = x * 1
+    saved = h * h
+    y = getattr(operator, name)(h, h.detach())
+    assert y is not h
+    exactly(h.numpy(), [[2, 3], [4, 5]])
     assert y.requires_grad
     saved.backward(weights((2, 2)))
     np.testing.assert_allclose(x.grad, 2 * x.numpy() * weights((2, 2)))
+    with pytest.raises(RuntimeError, match="write t.data -= step"):  # the leaf would be lost under its name
+        getattr(operator, name)(x, 1.0)
+    exactly(x.numpy(), [[2, 3], [4, 5]])
 
 
 def test_86_augmented_assignment_is_differentiated():
     def f(x):
-        y = x
+        y = +x
         y += 1
         y *= x
         y /= 2

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
-from .errors import DataError, MissingExtraError, ShapeError, UnknownNameError
+from .errors import DataError, MissingExtraError, SettingError, ShapeError, UnknownNameError
 from .version import __version__
 
 __all__ = ["main"]
@@ -17,7 +17,8 @@ __all__ = ["main"]
 PROVE = """\
 Train an MLP on real images, and at every step compute all gradients twice: by the autograd engine, and by a backprop
 written by hand (tinygrad_mlp/manual.py). Compare the two bit for bit; at the start and the end also with numeric
-derivatives and, where installed, HIPS autograd. Print the table, write report.md, curves.png, graph.dot, gradients.npz.
+derivatives and, where installed, HIPS autograd. Print the table, write report.md, curves.png, gradients.npz, graph.dot, and
+graph.svg where the program dot (Graphviz) is installed.
 """
 
 EXAMPLES = """\
@@ -106,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = Settings(**{f.name: getattr(arguments, f.name) for f in fields(Settings)})
     try:
         return 0 if prove(settings).ok else 1
-    except (DataError, ShapeError, UnknownNameError, MissingExtraError) as error:
+    except (DataError, SettingError, ShapeError, UnknownNameError, MissingExtraError) as error:
         print(f"tinygrad-mlp: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

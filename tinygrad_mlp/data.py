@@ -95,7 +95,10 @@ def load_mnist(directory: PathLike) -> Dataset:
     With ``train-images…`` and ``t10k-images…`` the first is the training set and the second the test set; with one pair
     only, that pair is the data, and there is no test set.
     """
-    pairs = {part: mnist_pair(folder(directory), part) for part in ("train", "t10k")}
+    pairs = {
+        part: mnist_pair(folder(directory, "train-images-idx3-ubyte and t10k-images-idx3-ubyte"), part)
+        for part in ("train", "t10k")
+    }
     train, test = pairs["train"], pairs["t10k"]
     classes = tuple("0123456789")
     if train is not None and test is not None and train[0].shape[1:] != test[0].shape[1:]:
@@ -158,7 +161,7 @@ def load_cifar10(directory: PathLike) -> Dataset:
     ``directory`` holds ``data_batch_1.bin`` …, ``test_batch.bin``, or a folder ``cifar-10-batches-bin`` with them. Flattening a
     sample gives 3,072 numbers: all of red row by row, then green, then blue.
     """
-    directory = folder(directory)
+    directory = folder(directory, "data_batch_1.bin … and test_batch.bin")
     if (directory / "cifar-10-batches-bin").is_dir():
         directory = directory / "cifar-10-batches-bin"
     paths = sorted(directory.glob("data_batch_*.bin"))
@@ -186,14 +189,14 @@ def cifar10_batch(path: Path) -> tuple[Array, Array]:
     return X, y
 
 
-def folder(directory: PathLike) -> Path:
-    """The folder, refused in one sentence if it is not there or cannot be looked into."""
+def folder(directory: PathLike, files: str) -> Path:
+    """The folder that should hold files, refused in one sentence if it is not there or cannot be looked into."""
     path = Path(directory)
     try:
         with os.scandir(path) as entries:
             next(entries, None)
     except OSError as error:
-        raise DataError(f"cannot look into the folder {path}: {error.strerror or error}; see --data-dir") from error
+        raise DataError(f"cannot look into the folder {path} for {files}: {error.strerror or error}; see --data-dir") from error
     return path
 
 

@@ -24,7 +24,7 @@ def power_dx(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def power_dy(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """z = xʸ  ⇒  ȳ = g · xʸ log x, and 0 at x = 0 (the limit for y > 0). NaN for negative x: no real derivative."""
+    """z = xʸ  ⇒  ȳ = g · xʸ log x, and 0 at x = 0 for y ≥ 0 (the limit for y > 0). NaN for x < 0: no real derivative."""
     return g * (z * np.log(np.where(x == 0, 1, x)))
 
 

@@ -10,6 +10,7 @@ __all__ = [
     "GradientError",
     "GraphError",
     "MissingExtraError",
+    "SettingError",
     "ShapeError",
     "TensorTypeError",
     "UnknownNameError",
@@ -42,6 +43,10 @@ class UnsupportedError(TypeError):
 
 class UnknownNameError(ValueError):
     """A name that is not in a list of names (an activation, an initialiser, a loss, …)."""
+
+
+class SettingError(ValueError):
+    """A number or an argument out of its range: a negative learning rate, no parameters."""
 
 
 class DataError(ValueError):

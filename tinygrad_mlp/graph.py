@@ -39,6 +39,7 @@ class Node:
         afterwards does not change them, so the gradient stays that of the computation that was run
     edges : the inputs to which gradients flow, each with its position: (0, x), (1, y)
     params : the primitive's parameters
+    stamp : when it was computed, or, for a leaf, when its array was last written into: times of one clock
     grad : for leaves, the accumulated gradient, a plain ndarray
     """
 
@@ -54,6 +55,7 @@ class Node:
         "params",
         "requires_grad",
         "retains_grad",
+        "stamp",
     )
 
     array: Array
@@ -65,6 +67,7 @@ class Node:
     params: dict[str, Any]
     grad: Array | None
     retains_grad: bool
+    stamp: int
     origin: tuple[CodeType, int] | None
 
 
@@ -193,6 +196,11 @@ def sweep(
         args: Sequence[Any] = graph_inputs(node) if create_graph else node.arrays or ()
         params = node.params
         for i, x in node.edges:
+            if x.stamp > node.stamp:
+                raise GraphError(
+                    f"an input of {op.name} (created at {line_of(node)}) was written into after it was used, as by t.data -= step: "
+                    f"its old value is gone; run backward() before the update, or write t.data = t.data - step"
+                )
             rule = op.rule(i) if op.variadic else op.rules[i]
             if rule is None or (wanted is not None and x not in wanted):
                 continue

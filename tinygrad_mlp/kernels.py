@@ -89,7 +89,10 @@ def divisor(reduction: str, n: int) -> int:
 def check_labels(y: Array, shape: tuple[int, ...]) -> None:
     """Labels y index the last axis of predictions of the given shape; refuse every other thing by name."""
     if not hasattr(y, "dtype") or y.dtype.kind not in "iu":
-        raise DataError(f"class labels must be integers, one a row, but they are {getattr(y, 'dtype', type(y).__name__)}")
+        raise DataError(
+            f"class labels must be integers, one a row, but they are {getattr(y, 'dtype', type(y).__name__)}: "
+            f"write y.argmax(-1) for one-hot rows, y.astype(int) for whole numbers"
+        )
     if not shape or y.shape != shape[:-1]:
         raise ShapeError(
             f"labels of shape {y.shape} do not fit predictions of shape {shape}: expected one integer a row, "
@@ -103,7 +106,10 @@ def check_labels(y: Array, shape: tuple[int, ...]) -> None:
 def check_targets(x: Array, y: Array) -> None:
     """Predictions and targets must have one shape: (m,) against (m, 1) would broadcast to (m, m) without a word."""
     if np.shape(x) != np.shape(y):
-        raise ShapeError(f"predictions of shape {np.shape(x)} and targets of shape {np.shape(y)} differ: reshape the targets")
+        raise ShapeError(
+            f"predictions of shape {np.shape(x)} and targets of shape {np.shape(y)} differ: "
+            f"write y.reshape({np.shape(x)}) for a column, np.eye(k)[y] for class labels"
+        )
 
 
 def one_hot(y: Any, classes: int) -> Any:

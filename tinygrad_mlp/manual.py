@@ -26,8 +26,8 @@ Where does the transpose come from? Z2[i, k] = Σ_j A1[i, j] W2[j, k], so ∂L/�
 over the second index of W2, and that is the product with W2.T. Likewise ∂L/∂W2[j, k] = Σ_i A1[i, j] dZ2[i, k] sums over
 the first index of A1, the samples: A1.T.
 
-Notation: ``W[l]``, ``b[l]``, ``Z[l]``, ``A[l]`` are the arrays of layer l = 1 … L in dictionaries, ``dW[l]`` their gradients. The
-results are handed out under the names of the textbooks: "W1", "Z1", "dZ2" …
+Notation: ``W[l]``, ``b[l]``, ``Z[l]``, ``A[l]`` are the arrays of layer l = 1 … depth, in dictionaries, ``dW[l]`` their gradients.
+The results are handed out under the names of the textbooks: "W1", "Z1", "dZ2" …
 
 Run ``python -m doctest manual.py`` or:
 
@@ -40,13 +40,13 @@ Run ``python -m doctest manual.py`` or:
 >>> sorted(result.values)
 ['A0', 'A1', 'P', 'Z1', 'Z2', 'dA1', 'dZ1', 'dZ2']
 
-One of the numbers, checked against its definition, the limit of a difference quotient:
+One of the numbers, checked against a difference quotient, whose limit is its definition:
 
->>> def L(w):
+>>> def loss_at(w):
 ...     changed = parameters | {"W1": parameters["W1"].copy()}
 ...     changed["W1"][0, 0] += w
 ...     return backprop(changed, X, y).loss
->>> bool(abs((L(1e-6) - L(-1e-6)) / 2e-6 - result.gradients["W1"][0, 0]) < 1e-8)
+>>> bool(abs((loss_at(1e-6) - loss_at(-1e-6)) / 2e-6 - result.gradients["W1"][0, 0]) < 1e-8)
 True
 """
 
@@ -65,7 +65,7 @@ Array = NDArray[Any]
 
 
 def he_normal(fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
-    """N(0, 2 / fan_in): ReLU cuts half of the signal's variance off, so it starts with twice as much."""
+    """N(0, 2 / fan_in): ReLU halves the mean square of the signal, so it starts with twice as much."""
     return rng.standard_normal((fan_in, fan_out)) * np.sqrt(2 / fan_in)
 
 
@@ -185,12 +185,13 @@ def one_hot(y: Array, classes: int, dtype: Any) -> Array:
 def output(loss: str, Z: Array, y: Array, mean: bool, eps: float) -> tuple[float, Array, dict[str, Array]]:
     """From the last Z (m, k) to L, back to dZ (m, k); and the values on the way, by name.
 
-    ``mean`` divides the loss, and with it every gradient, by the number of terms; it happens here, once, and nowhere else.
+    ``mean`` divides the loss, and with it every gradient, by the number of terms (m or n; a sum is "divided" by 1). It happens
+    here, once, and nowhere else. Constants such as −1/n stand where the chain rule, read from the loss, puts them first.
     """
     rows = np.arange(len(Z))
     if loss == "cross_entropy":
-        # L = −(1/m) Σ_i log softmax(Z_i)[y_i].   log p_y = z_y − log Σ_j e^{z_j}, and the derivative of the last term with
-        # respect to z_k is p_k: so dZ = (P − Y) / m. No eps is needed: nothing is divided, no log of a small number is taken.
+        # L = −(1/m) Σ_i log P[i, y_i].   −log p_y = log Σ_j e^{z_j} − z_y. The derivative of the logarithm with respect to
+        # z_k is p_k, that of z_y is 1 for k = y, else 0: so dZ = (P − Y) / m. No eps: no log of a small number is taken.
         m = len(Z) if mean else 1
         shifted = Z - Z.max(axis=-1, keepdims=True)
         L = (np.log(np.exp(shifted).sum(axis=-1)) - shifted[rows, y]).sum() / m
@@ -225,7 +226,7 @@ def output(loss: str, Z: Array, y: Array, mean: bool, eps: float) -> tuple[float
         n = Z.size if mean else 1
         A = sigmoid(Z)
         L = -(y * np.log(A + eps) + (1 - y) * np.log(1 - A + eps)).sum() / n
-        dA = (-1 / n * y) / (A + eps) - (-1 / n * (1 - y)) / (1 - A + eps)  # −(1/n) (y / a − (1 − y) / (1 − a))
+        dA = (-1 / n * y) / (A + eps) - (-1 / n * (1 - y)) / (1 - A + eps)  # −(1/n) (y / (a + eps) − (1 − y) / (1 − a + eps))
         dZ = through_activation("sigmoid", dA, Z, A, 0)
         return float(L), dZ, {"A_out": A, "dA_out": dA}
     raise ValueError(f"no loss {loss!r} in manual.py")
@@ -247,17 +248,17 @@ class Backprop(NamedTuple):
 def forward(
     parameters: Mapping[str, Array], X: Array, activation: str = "relu", slope: float = 0.01
 ) -> tuple[dict[int, Array], dict[int, Array]]:
-    """Z[l] = A[l−1] W[l] + b[l] and A[l] = f(Z[l]) for the layers l = 1 … L; the last one's Z is the result, without f.
+    """Z[l] = A[l−1] W[l] + b[l] and A[l] = f(Z[l]) for the layers l = 1 … depth; the last one's Z is the result, without f.
 
     ``parameters``: W1 (n0, n1), b1 (n1,), W2 … in order; leave the biases out for a network without. X: (m, n0).
     """
-    L = sum(name.startswith("W") for name in parameters)
+    depth = sum(name.startswith("W") for name in parameters)
     A, Z = {0: X}, {}
-    for l in range(1, L + 1):
+    for l in range(1, depth + 1):
         Z[l] = A[l - 1] @ parameters[f"W{l}"]  # (m, n_{l-1}) @ (n_{l-1}, n_l) = (m, n_l)
         if f"b{l}" in parameters:
             Z[l] = Z[l] + parameters[f"b{l}"]  # b_l is added to each of the m rows
-        if l < L:
+        if l < depth:
             A[l] = activate(activation, Z[l], slope)
     return Z, A
 
@@ -285,19 +286,19 @@ def backprop(
     mean : divide by the number of terms, or (``False``) leave the sum
     l2 : adds (l2 / 2) Σ ‖W‖² to the loss, and so l2 · W to each dW; biases are not penalised
     """
-    L = sum(name.startswith("W") for name in parameters)
-    W = {l: parameters[f"W{l}"] for l in range(1, L + 1)}
-    b = {l: parameters[f"b{l}"] for l in range(1, L + 1) if f"b{l}" in parameters}
+    depth = sum(name.startswith("W") for name in parameters)
+    W = {l: parameters[f"W{l}"] for l in range(1, depth + 1)}
+    b = {l: parameters[f"b{l}"] for l in range(1, depth + 1) if f"b{l}" in parameters}
 
     # Forward: keep every Z and A, the way back needs them.
     Z, A = forward(parameters, X, activation, slope)
 
     # The loss, and the first gradient.
     dZ, dA, dW, db = {}, {}, {}, {}
-    cost, dZ[L], at_output = output(loss, Z[L], y, mean, eps)
+    cost, dZ[depth], at_output = output(loss, Z[depth], y, mean, eps)
 
-    # Backward: l = L, L−1, …, 1. Every W used here is the one that was used forward; updates come after the last line.
-    for l in range(L, 0, -1):
+    # Backward: l = depth, depth − 1, …, 1. Every W used here is the one that was used forward; updates come after the last line.
+    for l in range(depth, 0, -1):
         dW[l] = weight_gradient(A[l - 1], dZ[l])  # Z_l = A_{l-1} W_l + b_l, with respect to W_l
         if l in b:
             db[l] = bias_gradient(dZ[l])  # … with respect to b_l
@@ -307,7 +308,7 @@ def backprop(
 
     # L2: the derivative of (l2 / 2) W² is l2 · W. A second term of the loss, so its gradient is added.
     if l2:
-        for l in range(1, L + 1):
+        for l in range(1, depth + 1):
             cost += l2 / 2 * float((W[l] * W[l]).sum())
             dW[l] = dW[l] + l2 * W[l]
 

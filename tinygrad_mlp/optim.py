@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import GraphError, ShapeError, TensorTypeError
+from .errors import GraphError, SettingError, TensorTypeError
 from .tensor import Tensor
 
 __all__ = ["SGD", "clip_grad_norm"]
@@ -42,7 +42,7 @@ class SGD:
 
     Raises
     ------
-    ValueError (ShapeError)
+    SettingError
         For numbers out of range or no parameters.
 
     Examples
@@ -61,14 +61,17 @@ class SGD:
         self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
     ) -> None:
         self.parameters = list(dict.fromkeys(checked(parameters)))
+        for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
+            if not isinstance(value, (int, float, np.integer, np.floating)):
+                raise TensorTypeError(f"SGD: {name} must be a number (got {value!r})")
         if not math.isfinite(lr) or lr < 0:
-            raise ShapeError(f"SGD: lr must be a number from 0 up (got {lr!r})")
+            raise SettingError(f"SGD: lr must be a number from 0 up (got {lr!r})")
         if not 0 <= momentum < 1:
-            raise ShapeError(f"SGD: momentum must be in [0, 1) (got {momentum!r})")
+            raise SettingError(f"SGD: momentum must be in [0, 1) (got {momentum!r})")
         if not math.isfinite(weight_decay) or weight_decay < 0:
-            raise ShapeError(f"SGD: weight_decay must be a number from 0 up (got {weight_decay!r})")
+            raise SettingError(f"SGD: weight_decay must be a number from 0 up (got {weight_decay!r})")
         if nesterov and not momentum:
-            raise ShapeError("SGD: nesterov needs a momentum above 0")
+            raise SettingError("SGD: nesterov needs a momentum above 0")
         self.lr, self.momentum, self.weight_decay, self.nesterov = float(lr), float(momentum), float(weight_decay), nesterov
         self.velocity: list[NDArray[Any] | None] = [None] * len(self.parameters)
 
@@ -116,9 +119,11 @@ def checked(parameters: Iterable[Tensor]) -> list[Tensor]:
     """The parameters as a list, each a leaf that requires gradients."""
     if isinstance(parameters, Tensor):
         raise TensorTypeError("give the optimiser a list: [parameter]")
+    if hasattr(parameters, "parameters"):
+        raise TensorTypeError("give the optimiser the parameters of the model: model.parameters()")
     found = list(parameters)
     if not found:
-        raise ShapeError("the optimiser has no parameters to change")
+        raise SettingError("the optimiser has no parameters to change")
     for p in found:
         if not isinstance(p, Tensor):
             raise TensorTypeError(f"an optimiser changes Tensors, not {type(p).__name__}: give it model.parameters()")
@@ -134,7 +139,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
     Raises
     ------
-    ShapeError
+    SettingError
         If max_norm is not a positive number, or a gradient is NaN or infinite; nothing has been changed then.
 
     Examples
@@ -147,12 +152,12 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     array([0.6, 0.8])
     """
     if not max_norm > 0:
-        raise ShapeError(f"clip_grad_norm: max_norm must be above 0 (got {max_norm!r})")
+        raise SettingError(f"clip_grad_norm: max_norm must be above 0 (got {max_norm!r})")
     if isinstance(parameters, Tensor):
         raise TensorTypeError("clip_grad_norm takes a list: to clip one tensor alone write [parameter]")
     gradients = {p: p.grad for p in parameters if p.grad is not None}
     if not all(np.isfinite(g).all() for g in gradients.values()):
-        raise ShapeError("clip_grad_norm: a gradient is NaN or infinite, and cannot be scaled")
+        raise SettingError("clip_grad_norm: a gradient is NaN or infinite, and cannot be scaled")
     largest = max((float(np.max(np.abs(g), initial=0)) for g in gradients.values()), default=0.0)
     if largest == 0:
         return 0.0

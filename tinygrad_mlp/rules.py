@@ -37,7 +37,7 @@ remainder   = primitive("remainder",   np.remainder,    lambda g, z, x, y: g,
                         kink="at a multiple of y, where the remainder jumps: as on the right of it, (1, −floor(x / y))")
 power       = primitive("pow",         np.power,        d.power_dx,
                                                         d.power_dy,
-                        kink="at x = 0: 0 for x⁰, in x and in y; ∂/∂y is NaN for x < 0")
+                        kink="x⁰ has slope 0 in x, also at x = 0; ∂/∂y is 0 at x = 0 for y ≥ 0, NaN for x < 0 and at x = 0 for y < 0")
 negative    = primitive("negative",    np.negative,     lambda g, z, x: -g)
 positive    = primitive("positive",    np.positive,     lambda g, z, x: g)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NoReturn, overload
 
@@ -17,6 +18,7 @@ from .primitive import TABLE, Primitive
 
 __all__ = ["Tensor", "gradients"]
 
+CLOCK = itertools.count(1)
 NUMBERS = frozenset({np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_})
 
 
@@ -50,12 +52,15 @@ class Tensor(Node, Operand):
     __slots__ = ()
 
     def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
-        array = np.array(data.array if isinstance(data, Tensor) else data, dtype=dtype)
+        try:
+            array = np.array(data.array if isinstance(data, Tensor) else data, dtype=dtype)
+        except ValueError as error:
+            raise ShapeError(f"a Tensor needs rows of one length, of numbers: {error}") from error
         if array.dtype.kind not in "biufc":
-            raise TensorTypeError(
-                f"a Tensor holds numbers, but this data has dtype {array.dtype}: "
-                + ("join tensors with tg.stack([...])" if array.dtype == object else "convert it to numbers first")
+            cure = (
+                "no None or other objects; tensors are joined with tg.stack([...])" if array.dtype == object else "convert it first"
             )
+            raise TensorTypeError(f"a Tensor holds numbers, but this data has dtype {array.dtype}: {cure}")
         if requires_grad:
             check_floating(array.dtype)
         leaf(self, array, requires_grad)
@@ -64,14 +69,15 @@ class Tensor(Node, Operand):
 
     @property
     def data(self) -> Array:
-        """The value, an ndarray. Assigning gives a leaf new data of the same shape; gradients of what was computed before
-        stay those of the old data.
+        """The value, an ndarray. Assigning gives a leaf new data of the same shape, and gradients of what was computed before
+        stay those of the old data. ``t.data -= step`` writes into the old data; a graph that still needs it then refuses.
         """
         return self.array
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
-        if value is self.array:  # t.data -= step: NumPy has written into the array already
+        if value is self.array and self.op is None:  # t.data -= step: NumPy has written into the array already
+            self.stamp = next(CLOCK)
             return
         if self.op is not None:
             raise GraphError(f"the data of a computed tensor ({self.op.name}) cannot be replaced: write t = t.detach() first")
@@ -263,7 +269,19 @@ class Tensor(Node, Operand):
         return int(self.array.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.array.item(), spec) if spec and self.array.size == 1 else format(str(self), spec)
+        if spec and self.array.size != 1:
+            raise ShapeError(f"a tensor of shape {self.shape} has no format {spec!r}: one entry has, or write np.round(t, 2)")
+        return format(self.array.item(), spec) if spec else str(self)
+
+    def _in_place(self, other: Any) -> Any:
+        """``t += v`` makes a new tensor and calls it t; a leaf that requires gradients would be lost by that."""
+        if self.requires_grad and self.op is None:
+            raise GraphError(
+                "a leaf that requires gradients is not changed in place: write t.data -= step for an update, or u = t - step"
+            )
+        return NotImplemented  # Python goes on with t = t + v
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imod__ = __ifloordiv__ = __imatmul__ = _in_place
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise TensorTypeError(
@@ -288,7 +306,7 @@ def leaf(node: Tensor, array: Array, requires_grad: bool) -> Tensor:
     """Make node a leaf with this array."""
     node.array, node.requires_grad = array, requires_grad
     node.op, node.inputs, node.arrays, node.edges, node.params = None, (), (), (), {}
-    node.grad, node.retains_grad, node.origin = None, False, None
+    node.grad, node.retains_grad, node.origin, node.stamp = None, False, None, 0
     return node
 
 
@@ -323,7 +341,7 @@ def record(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tens
         return leaf(node, array, requires_grad=False)
     node.array, node.requires_grad, node.op, node.params = array, True, op, params
     node.inputs, node.arrays, node.edges = tuple(inputs), tuple(arrays), tuple(edges)
-    node.grad, node.retains_grad, node.origin = None, False, origin()
+    node.grad, node.retains_grad, node.origin, node.stamp = None, False, origin(), next(CLOCK)
     return node
 
 

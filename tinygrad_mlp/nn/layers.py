@@ -288,6 +288,7 @@ def checked_module(module: Any, what: str) -> Module:
     if isinstance(module, Module):
         return module
     cure = f": write {module.__name__}()" if isinstance(module, type) else ""
+    cure = ": write the modules with commas between, or *modules" if isinstance(module, (list, tuple)) else cure
     raise TensorTypeError(f"{what} must be a module (got {module!r}){cure}")
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -19,7 +19,7 @@ from ..kernels import Array
 from ..modes import no_grad
 from ..nn import MLP
 from ..nn import init as initialisers
-from ..nn.layers import activation_named
+from ..nn.layers import DEFAULT_INIT, activation_named
 from ..nn.losses import loss_named
 from ..optim import SGD
 from ..viz.dot import to_graphviz
@@ -73,6 +73,7 @@ class Result:
     settings: Settings
     sizes: list[int]
     samples: tuple[int, int]
+    test_data: str
     start: check.Comparison
     end: check.Comparison
     steps: int
@@ -104,24 +105,28 @@ def prove(settings: Settings, stream: TextIO | None = None) -> Result:
     for name in ("rich", "matplotlib"):  # refuse before the work, not after it
         require(name, "demos", "tinygrad-mlp prove")
     check_settings(settings)
-    X, y, X_test, y_test, sizes = prepare(settings)
+    X, y, X_test, y_test, sizes, origin = prepare(settings)
+    settings = resolved(settings, sizes)
     folder = writable(Path(settings.out))
     rng = np.random.default_rng([settings.seed, 1])
     model = MLP(sizes, settings.activation, settings.init, dtype=DTYPES[settings.dtype], rng=rng)
     targets = y if loss_named(settings.loss).name.startswith("cross_entropy") else np.eye(sizes[-1], dtype=X.dtype)[y]
 
-    print(f"{settings.data}: {len(X):,} training and {len(X_test):,} test samples", file=out)
+    print(f"{settings.data}: {len(X):,} training and {len(X_test):,} test samples ({origin})", file=out)
     print(f"{model}\n", file=out)
 
     first_batch = next(data.batches(X, targets, settings.batch_size))
     start = check.compare(model, settings.loss, *first_batch, l2=settings.weight_decay, seed=settings.seed)
     graph = to_graphviz(
-        check.loss_of(model, settings.loss, *first_batch, l2=settings.weight_decay), dict(check.manual_names(model))
+        check.loss_of(model, settings.loss, *first_batch, l2=settings.weight_decay),
+        {**check.manual_names(model), "X": first_batch[0], "y": first_batch[1]},
     )
     for name in FILES:
         if (folder / name).is_dir():
             raise DataError(f"cannot write {folder / name}: a folder of that name is in the way")
-    result = Result(settings, sizes, (len(X), len(X_test)), start, start, 0, dict.fromkeys(check.manual_names(model), 0), "")
+    result = Result(
+        settings, sizes, (len(X), len(X_test)), origin, start, start, 0, dict.fromkeys(check.manual_names(model), 0), ""
+    )
     with np.errstate(over="ignore", invalid="ignore"):  # a training that diverges is reported in words
         train(result, model, (X, y, targets), (X_test, y_test), rng, out)
     result.end = check.compare(model, settings.loss, *first_batch, l2=settings.weight_decay, seed=settings.seed)
@@ -158,14 +163,28 @@ def check_settings(settings: Settings) -> None:
         raise DataError(f"--val-split is a fraction between 0 and 1 (got {settings.val_split})")
 
 
-def prepare(settings: Settings) -> tuple[Array, Array, Array, Array, list[int]]:
-    """Standardised training and test data, and the widths of the network."""
+def resolved(settings: Settings, sizes: list[int]) -> Settings:
+    """The settings with what suits the data in place of ``None``."""
+    suits = DEFAULTS[settings.data]
+    return replace(
+        settings,
+        sizes=sizes,
+        init=settings.init or DEFAULT_INIT.get(settings.activation, "glorot_normal"),
+        lr=suits.lr if settings.lr is None else settings.lr,
+        epochs=settings.epochs or suits.epochs,
+    )
+
+
+def prepare(settings: Settings) -> tuple[Array, Array, Array, Array, list[int], str]:
+    """Standardised training and test data, the widths of the network, and where the test data come from."""
     source = data.SOURCES[settings.data](settings.data_dir)
     if source.X_test is not None and source.y_test is not None and settings.val_split is None:
         X, y, X_test, y_test = source.X, source.y, source.X_test, source.y_test
+        origin = "the data's own test files"
     else:
         fraction = 0.2 if settings.val_split is None else settings.val_split
         X, y, X_test, y_test = data.split(source.X, source.y, fraction, np.random.default_rng([settings.seed, 0]))
+        origin = "held out at random"
     features, classes = int(np.prod(X.shape[1:])), len(source.classes)
     sizes = settings.sizes or [features, *DEFAULTS[settings.data].hidden, classes]
     if sizes[0] != features or sizes[-1] != classes or min(sizes) < 1:
@@ -174,7 +193,7 @@ def prepare(settings: Settings) -> tuple[Array, Array, Array, Array, list[int]]:
             f"end with {classes} (classes), and have widths from 1 up between"
         )
     X, X_test = data.standardise(X, X_test, dtype=DTYPES[settings.dtype], common_scale=True)
-    return X, y, X_test, y_test, sizes
+    return X, y, X_test, y_test, sizes, origin
 
 
 def writable(folder: Path) -> Path:
@@ -201,10 +220,9 @@ def train(
     """Mini-batch SGD; every step's gradients are computed by the engine and by hand, and compared before they are used."""
     settings, (X, _, targets) = result.settings, training
     named = check.manual_names(model)
-    lr = DEFAULTS[settings.data].lr if settings.lr is None else settings.lr
+    lr, epochs = settings.lr or 0.0, settings.epochs or 1
     optimizer = SGD(model.parameters(), lr, settings.momentum)
     paths = {name: path for path, p in model.named_parameters() for name, q in named.items() if p is q}
-    epochs = settings.epochs or DEFAULTS[settings.data].epochs
     record(result, model, settings, training, test)
     for epoch in progress(epochs, -(-len(X) // settings.batch_size), result, out):
         for X_batch, y_batch in data.batches(X, targets, settings.batch_size, rng):
@@ -279,7 +297,7 @@ def progress(epochs: int, steps: int, result: Result, out: TextIO) -> Iterator[E
         TextColumn("epoch {task.fields[epoch]:>3}/" + str(epochs)),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("steps, loss {task.fields[loss]:.4f}, test accuracy {task.fields[accuracy]:.2%}"),
+        TextColumn("steps, loss with L2 {task.fields[loss]:.4f}, test accuracy {task.fields[accuracy]:.2%}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:

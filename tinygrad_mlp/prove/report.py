@@ -43,8 +43,8 @@ def summary_table(result: Result) -> check.Comparison:
 
 def verdict(result: Result) -> str:
     """What was found, in sentences."""
-    steps, parameters = f"{result.steps:,} steps", len(result.worst_ulps)
-    lines = [f"Test accuracy {result.accuracy:.2%} ({result.samples[1]:,} samples)."]
+    steps, parameters = f"{result.steps:,} step{'s' * (result.steps != 1)}", len(result.worst_ulps)
+    lines = [f"Test accuracy {result.accuracy:.2%} ({result.samples[1]:,} samples, {result.test_data})."]
     if result.ok:
         lines.append(
             f"{steps} compared: at every one all {parameters} gradients, by the engine and by hand, were equal bit for bit."
@@ -147,7 +147,8 @@ def report(result: Result) -> str:
             f"MLP {' → '.join(map(str, result.sizes))}; "
             + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items())
             + ".",
-            "`weight decay` λ is the L2 term (λ/2) Σ ‖W‖² of the loss, which both backprops differentiate.",
+            "`weight decay` λ is the L2 term (λ/2) Σ ‖W‖² of what is minimised; both backprops differentiate it.",
+            "The losses below are without it.",
             "",
             "![Loss and accuracy against epoch](curves.png)",
             "",

@@ -17,18 +17,18 @@ def shape_of(x: Any) -> str:
     return " × ".join(str(n) for n in shape) or "scalar"
 
 
-def to_graphviz(root: Node, names: Mapping[str, Node] | None = None) -> Any:
+def to_graphviz(root: Node, names: Mapping[str, Any] | None = None) -> Any:
     """The graph that root was computed by, as a ``graphviz.Digraph`` with plain-text labels.
 
     Every operation is a box with its name and the shape of its result; parameters are ellipses with the names given; arrays
-    that carry no gradient are plain text. An input that is used twice has two edges.
+    and numbers that carry no gradient are plain text. An input that is used twice has two edges.
 
     Parameters
     ----------
     root : Tensor
         The output, before its graph is freed.
-    names : dict of name to Tensor, optional
-        Names for leaves.
+    names : dict of name to Tensor or ndarray, optional
+        Names for leaves and for arrays.
 
     Examples
     --------
@@ -46,20 +46,25 @@ def to_graphviz(root: Node, names: Mapping[str, Node] | None = None) -> Any:
     """
     graphviz = require("graphviz", "demos", "drawing a graph")
     digraph = graphviz.Digraph(graph_attr={"rankdir": "TB"})
-    called = {node: name for name, node in (names or {}).items()}
     order = list(topological(root))
     number = {node: f"n{len(order) - 1 - i}" for i, node in enumerate(order)}
     constants = 0
     for node in order:
-        title = node.op.name if node.op else called.get(node, "leaf")
-        digraph.node(
-            number[node], graphviz.escape(f"{title}") + "\\n" + shape_of(node.array), shape="box" if node.op else "ellipse"
-        )
+        title = node.op.name if node.op else called(node, names)
+        digraph.node(number[node], graphviz.escape(title) + "\\n" + shape_of(node.array), shape="box" if node.op else "ellipse")
         for x in node.inputs:
             if isinstance(x, Node) and x in number:
                 digraph.edge(number[x], number[node])
-            elif hasattr(x, "shape"):  # numbers like the 2 of 2 * x are left out, arrays are shown
-                digraph.node(f"c{constants}", f"{x.dtype}\\n{shape_of(x)}", shape="plaintext")
-                digraph.edge(f"c{constants}", number[node])
-                constants += 1
+                continue
+            value = x.array if isinstance(x, Node) else x
+            label = graphviz.escape(called(value, names)) + "\\n" + shape_of(value) if hasattr(value, "shape") else f"{value:.6g}"
+            digraph.node(f"c{constants}", label, shape="plaintext")
+            digraph.edge(f"c{constants}", number[node])
+            constants += 1
     return digraph
+
+
+def called(x: Any, names: Mapping[str, Any] | None) -> str:
+    """The name given to a leaf or an array; else its kind."""
+    found = [name for name, value in (names or {}).items() if value is x]
+    return found[0] if found else "leaf" if isinstance(x, Node) else str(x.dtype)
