@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
+import contextvars
 import copy
 import gc
 import pickle
@@ -585,3 +587,168 @@ def test_eight_threads_share_parameters_and_agree_with_one() -> None:
     for t in threads:
         t.join()
     assert found == expected
+
+
+# --- found by trying to break it -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "index", [[0, 0], ([0, 0],), array.array("i", [0, 0]), (array.array("i", [0, 0]),), range(1), np.array([0, 0])]
+)
+def test_whatever_numpy_takes_for_an_array_of_indices_accumulates(index: Any) -> None:
+    x = leaf(1.0, 2.0)
+    for y in (x[index], tg.getitem(x, index=index)):
+        g = gradients(y, x, seed=np.ones(y.shape))
+        assert g.tolist() == [y.size, 0]
+
+
+def test_index_arrays_and_labels_may_change_afterwards() -> None:
+    x, logits = leaf(1.0, 2.0, 3.0), leaf(*np.zeros(3))
+    i, y = np.array([0, 0]), np.array([0])
+    picked, loss = x[i].sum(), nn.cross_entropy(logits.reshape(1, 3), y)
+    i[:], y[:] = 2, 2
+    picked.backward()
+    loss.backward()
+    assert x.grad.tolist() == [2, 0, 0]
+    assert logits.grad[0] < 0
+
+
+def test_no_grad_that_is_left_in_another_context_does_not_stick() -> None:
+    def steps() -> Any:
+        with no_grad():
+            yield 1
+
+    g = steps()
+    contextvars.copy_context().run(next, g)
+    g.close()
+    assert tg.is_recording()
+    with no_grad():
+        assert not tg.is_recording()
+    assert tg.is_recording()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x + np.array([1, 2], object), lambda x: np.array([1, 2], object) * x, lambda x: x * np.timedelta64(3, "s"), lambda x: tg.concat([x, np.array(["a"])]),
+        lambda x: tg.where(np.array([True, False]), x, np.array(["a", "b"])), lambda x: tg.stack([x, np.array([1, 2], object)]), lambda x: x * np.ma.array([1.0, 2.0], mask=[0, 1]),
+    ],
+)  # fmt: skip
+def test_only_numbers_come_out_of_an_operation(call: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        call(leaf(1.0, 2.0))
+
+
+def test_full_like_passes_the_gradient_on() -> None:
+    w = leaf(3.0)
+    np.full_like(leaf(1.0, 2.0), w).sum().backward()
+    assert w.grad == 2
+
+
+def test_requires_grad_can_be_set_only_where_it_makes_sense() -> None:
+    x = Tensor([1.0, 2.0])
+    x.requires_grad = True
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [2, 2]
+    with pytest.raises(TensorTypeError, match="int64"):
+        Tensor([1, 2]).requires_grad = True
+    with pytest.raises(GraphError, match="detach"):
+        (x * 2).requires_grad = False
+    for bad in ([1.5, 2.5j], np.array([1j, 2])):
+        with pytest.raises(TensorTypeError, match="complex"):
+            x.data = bad
+    with pytest.raises(TensorTypeError, match="complex"):
+        (x * 2).backward(np.array([1j, 2]))
+    with pytest.raises(TensorTypeError, match="float64"):
+        Tensor([1]).data = [1.7]
+
+
+def test_threads_that_share_a_parameter_lose_no_gradient() -> None:
+    w = leaf(1.0)
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=lambda: [(w * 1.0).backward() for _ in range(500)]) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        sys.setswitchinterval(switch)
+    assert w.grad == 2000
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, bool])
+def test_small_integers_do_not_overflow(dtype: Any) -> None:
+    small, wide = np.array([[1, 0], [1, 1]], dtype), np.array([[1.0, 0.0], [1.0, 1.0]])
+    if dtype is not bool:
+        small, wide = small * np.array(100, dtype), wide * 100
+    for f in (tg.sigmoid, tg.softmax, tg.log_softmax, tg.logsumexp):
+        np.testing.assert_allclose(f(small), f(wide))
+    np.testing.assert_allclose(nn.cross_entropy(small, np.array([0, 1])), nn.cross_entropy(wide, np.array([0, 1])))
+    x = leaf(1.01)
+    (x ** np.array(-128, np.int8)).backward()
+    assert x.grad == pytest.approx(-128 * 1.01**-129)
+
+
+def test_the_mean_of_many_halves() -> None:
+    x = Tensor(np.ones(70_000), requires_grad=True, dtype=np.float16)
+    x.mean().backward()
+    np.testing.assert_allclose(x.grad, 1 / 70_000, rtol=1e-2)
+
+
+def test_nan_counts_as_the_maximum_and_takes_the_gradient() -> None:
+    x, y = leaf(np.nan, 1.0, np.nan), leaf(1.0, np.nan, np.nan)
+    tg.maximum(x, y).sum().backward()
+    assert x.grad.tolist() == [1, 0, 0.5]
+    assert y.grad.tolist() == [0, 1, 0.5]
+    z = leaf(1.0, np.nan)
+    z.max().backward()
+    assert z.grad.tolist() == [0, 1]
+
+
+def test_reductions_of_a_single_number_over_an_axis() -> None:
+    for f in (tg.sum, tg.max, tg.logsumexp):  # NumPy's mean refuses
+        for axis in (0, -1):
+            x = leaf(3.0)
+            f(x, axis=axis).backward()
+            assert x.grad == 1
+
+
+def test_joining_numbers_and_many_tensors() -> None:
+    x = leaf(1.0, 2.0)
+    tg.concat([x, 1.0], axis=None).sum().backward()
+    assert x.grad.tolist() == [1, 1]
+    xs = [leaf(float(i)) for i in range(3_000)]
+    (tg.stack(xs) * np.arange(3_000.0)).sum().backward()
+    assert [float(t.grad) for t in xs[:4]] == [0, 1, 2, 3]
+    for bad in ([], 3.0):
+        with pytest.raises(TypeError, match="a list of arrays"):
+            tg.concat(bad)
+    with pytest.raises(UnsupportedError, match="out="):
+        np.concatenate((x, x), 0, np.ones(4))
+
+
+def test_a_seed_that_is_a_tensor_takes_the_dtype_of_the_output() -> None:
+    x = leaf(2.0, dtype=np.float32)
+    seed = leaf(1.0)
+    g = gradients(x * x, x, seed=seed, create_graph=True)
+    assert g.dtype == np.float32
+    y = x * 1
+    assert gradients(y, y, seed=seed, create_graph=True) is not seed
+
+
+def test_copies_of_subclasses_keep_their_attributes() -> None:
+    class Named(nn.Parameter):
+        pass
+
+    p = Named([1.0])
+    p.tag = "kept"  # type: ignore[attr-defined]
+    assert copy.deepcopy(p).tag == "kept"
+
+
+def test_other_byte_orders_and_same_dtypes() -> None:
+    x = Tensor(np.arange(3, dtype=">f8"), requires_grad=True)
+    assert x.dtype.isnative
+    assert not np.shares_memory(x.astype(np.float64).data, x.data)
+    assert tg.leaky_relu(leaf(1.0, dtype=np.float32), negative_slope=np.float64(0.1)).dtype == np.float32

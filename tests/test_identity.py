@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tinygrad_mlp import check, manual, nn
 from tinygrad_mlp.check import witnesses
+from tinygrad_mlp.errors import DataError, ShapeError, UnsupportedError
 from tinygrad_mlp.nn.init import INITIALISERS
 from tinygrad_mlp.nn.layers import ACTIVATIONS
 from tinygrad_mlp.nn.losses import LOSSES, loss_named
@@ -149,6 +150,45 @@ def test_sequential_models_are_compared_too() -> None:
 def test_models_beyond_the_manual_backprop_are_refused(model: nn.Module, loss: str) -> None:
     with pytest.raises(TypeError, match="manual backprop"):
         check.compare(model, loss, np.zeros((2, 4)), [0, 1])
+
+
+def test_what_the_manual_backprop_cannot_follow_is_refused_by_name() -> None:
+    X, y = np.random.default_rng(0).standard_normal((4, 4)), [0, 1, 2, 0]
+
+    class Swish(nn.Activation):
+        name = "swish"
+
+    class Odd(nn.Linear):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x) * 2
+
+    tied = nn.MLP([4, 4, 4, 3], rng=0)
+    tied.linear2.weight = tied.linear1.weight  # type: ignore[attr-defined]
+    for model in (
+        tied,
+        nn.MLP([4, 4, 3], Swish()),
+        nn.MLP([4, 4, 3], nn.Softmax(axis=0)),
+        nn.Sequential(Odd(4, 4), nn.ReLU(), nn.Linear(4, 3)),
+    ):
+        with pytest.raises(UnsupportedError, match="manual backprop"):
+            check.compare(model, "cross_entropy", X, y)
+    model = nn.MLP([4, 3], rng=0)
+    with pytest.raises(ShapeError, match="a batch of rows"):
+        check.compare(model, "cross_entropy", X[:0], y[:0])
+    with pytest.raises(ShapeError, match="a batch of rows"):
+        check.compare(model, "cross_entropy", X[0], y)
+    with pytest.raises(DataError, match="NaN"):
+        check.compare(model, "cross_entropy", X * np.nan, y)
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_the_witnesses_do_not_cry_wolf_on_large_inputs(loss: str) -> None:
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        model = nn.MLP([5, 3], dtype=np.float64, rng=seed)
+        X, labels = 10 * rng.standard_normal((6, 5)), rng.integers(0, 3, 6)
+        report = check.compare(model, loss, X, labels if loss.startswith("cross") else np.eye(3)[labels])
+        assert report.ok, f"seed {seed}\n{report}"
 
 
 def test_compare_changes_nothing() -> None:

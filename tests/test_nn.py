@@ -598,3 +598,12 @@ def test_l2_penalty_is_half_the_sum_of_squares():
 def test_l2_penalty_needs_tensors():
     with pytest.raises(ShapeError, match="at least one tensor"):
         nn.l2_penalty([], 0.1)
+
+
+def test_two_parameters_of_one_name_are_refused():
+    class Clash(nn.Module):
+        def __init__(self):
+            self.d = {1: nn.Parameter([1.0]), "1": nn.Parameter([2.0])}
+
+    with pytest.raises(ValueError, match=r"two parameters of the name 'd\.1'"):
+        Clash().state_dict()

@@ -249,3 +249,15 @@ def test_large_parameters_are_updated_in_blocks_to_the_same_bits():
         p.grad = gradient
         SGD([p], lr=0.1).step()
         np.testing.assert_array_equal(p.data, values + gradient * np.float32(-0.1))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_gradient_set_by_hand_is_checked(momentum):
+    p = Tensor(np.ones(3, np.float32), requires_grad=True)
+    p.grad = np.ones(3)
+    SGD([p], 0.1, momentum).step()
+    assert p.dtype == np.float32
+    p.grad = np.ones((2, 3), np.float32)
+    with pytest.raises(SettingError, match=r"\(2, 3\) was set for a parameter of shape \(3,\)"):
+        SGD([p], 0.1, momentum).step()
+    assert p.shape == (3,)

@@ -1061,7 +1061,7 @@ def test_86_augmented_assignment_rebinds(name):
     assert y.requires_grad
     saved.backward(weights((2, 2)))
     np.testing.assert_allclose(x.grad, 2 * x.numpy() * weights((2, 2)))
-    with pytest.raises(RuntimeError, match="write t.data -= step"):  # the leaf would be lost under its name
+    with pytest.raises(RuntimeError, match=r"write t\.data -= step"):  # the leaf would be lost under its name
         getattr(operator, name)(x, 1.0)
     exactly(x.numpy(), [[2, 3], [4, 5]])
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernels import count, unreduce
+from .kernels import count, over, unreduce
 
 
 def power_dx(g: Any, z: Any, x: Any, y: Any) -> Any:
@@ -20,7 +20,7 @@ def power_dx(g: Any, z: Any, x: Any, y: Any) -> Any:
     """
     if isinstance(y, (int, float)):
         return g * (y * x ** (y - 1 if y else 0))
-    return g * (y * x ** np.where(y == 0, 0, y - 1))
+    return g * (y * x ** np.where(y == 0, 0, y - 1.0))
 
 
 def power_dy(g: Any, z: Any, x: Any, y: Any) -> Any:
@@ -29,8 +29,9 @@ def power_dy(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def maximum_share(g: Any, x: Any, y: Any) -> Any:
-    """The share of g for x in max(x, y): all where x is larger, half at a tie, so that both shares add up to g."""
-    return np.where(x == y, g / 2, np.where(x < y, 0, g))
+    """The share of g for x in max(x, y): all where x is larger, half at a tie; NaN counts as larger. Both shares add up to g."""
+    tie = (x == y) | ((x != x) & (y != y))
+    return np.where(tie, g / 2, np.where((x > y) | (x != x), g, 0))
 
 
 def extremum_dx(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -46,7 +47,7 @@ def extremum_dx(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 def var_dx(g: Any, z: Any, x: Any, axis: Any, keepdims: bool, correction: float) -> Any:
     """v = Σ (xᵢ − μ)² / (n − c)  ⇒  x̄ᵢ = g · 2 (xᵢ − μ) / (n − c); the path through μ adds Σ (xᵢ − μ) = 0."""
     deviation = x - np.mean(x, axis=axis, keepdims=True)
-    return unreduce(g, x, axis, keepdims) * (2 * deviation / (count(x, axis) - correction))
+    return unreduce(g, x, axis, keepdims) * over(2 * deviation, count(x, axis) - correction)
 
 
 def matmul_dx(g: Any, z: Any, x: Any, y: Any) -> Any:

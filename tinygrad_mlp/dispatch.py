@@ -104,7 +104,12 @@ def dot(a: Any, b: Any) -> Any:
 
 def around(a: Any, decimals: int = 0) -> Any:
     """The entries rounded to so many decimals; constant almost everywhere."""
-    return rules.round(a) if decimals == 0 else rules.round(a * 10.0**decimals) / 10.0**decimals
+    return rules.round(a) if decimals == 0 else rules.round(a * 10.0 ** int(decimals)) / 10.0 ** int(decimals)
+
+
+def full_like(a: Any, fill_value: Any) -> Any:
+    """The number fill_value in the shape and dtype of a; its gradient is the sum of what arrives."""
+    return rules.broadcast_to(rules.astype(fill_value, dtype=a.dtype), shape=np.shape(a))
 
 
 COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -113,6 +118,7 @@ COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {
     np.moveaxis: moveaxis,
     np.ravel: lambda a: rules.reshape(a, shape=-1),
     np.dot: dot,
+    np.full_like: full_like,
     np.round: around,
     np.around: around,
 }
@@ -127,11 +133,11 @@ def plain_index(index: Any) -> Any:
 
 
 def plain_part(part: Any) -> Any:
-    """One part of an index: a list, a range, a tuple within a tuple are arrays of integers, also when they are empty."""
-    if isinstance(part, (list, tuple, range)):
-        array = np.asarray(part)
-        return array if array.size else array.astype(np.intp)
-    return np.asarray(part) if isinstance(part, Dispatched) else part
+    """One part of an index; whatever NumPy would take for an array is one, and ours, so that later changes do not matter."""
+    if part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer, np.bool_)):
+        return part
+    array = np.array(part)
+    return array if array.size or isinstance(part, np.ndarray) else array.astype(np.intp)
 
 
 @functools.cache
@@ -177,6 +183,8 @@ def arrays_and_axis(function: Callable[..., Any], args: Sequence[Any], kwargs: d
     """The arguments of np.concatenate and np.stack."""
     for name in kwargs.keys() - {"axis", "arrays"}:
         refuse(f"{name_of(function)} with {name}=", "supported on tensors", f"write it without {name}=")
+    if len(args) > 2:
+        refuse(f"{name_of(function)} with out=", "supported on tensors", "write it without")
     return (args[0] if args else kwargs["arrays"]), (args[1] if len(args) > 1 else kwargs.get("axis", 0))
 
 

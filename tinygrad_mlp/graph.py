@@ -32,7 +32,7 @@ class Node:
     Attributes
     ----------
     array : the value, an ndarray
-    requires_grad : whether gradients flow to it
+    tracked : whether gradients flow to it (a Tensor's ``requires_grad``)
     op : the primitive that computed it, or ``None`` for a leaf
     inputs : what the primitive was called with: nodes, and plain arrays and numbers for constants
     arrays : the inputs' arrays at that moment, ``None`` once the graph is freed; a parameter that is given new data
@@ -53,13 +53,13 @@ class Node:
         "op",
         "origin",
         "params",
-        "requires_grad",
         "retains_grad",
         "stamp",
+        "tracked",
     )
 
     array: Array
-    requires_grad: bool
+    tracked: bool
     op: Primitive | None
     inputs: tuple[Any, ...]
     arrays: tuple[Any, ...] | None
@@ -107,7 +107,7 @@ def topological(root: Node) -> Iterator[Node]:
         if node.arrays is None:
             raise GraphError(
                 f"the graph of this {node.op.name if node.op else 'tensor'} (from {line_of(node)}) has been freed by an earlier "
-                f"backward(): write backward(retain_graph=True) there, or compute the value again"
+                f"backward() (or by one that failed): write backward(retain_graph=True) there, or compute the value again"
             )
         for _, x in node.edges:
             if x in users:
@@ -195,17 +195,22 @@ def sweep(
         z: Any = node if create_graph else node.array
         args: Sequence[Any] = graph_inputs(node) if create_graph else node.arrays or ()
         params = node.params
+        together: Sequence[Any] | None = None  # the gradients of all inputs, which a variadic rule gives at once
         for i, x in node.edges:
             if x.stamp > node.stamp:
                 raise GraphError(
                     f"an input of {op.name} (created at {line_of(node)}) was written into after it was used, as by t.data -= step: "
                     f"its old value is gone; run backward() before the update, or write t.data = t.data - step"
                 )
-            rule = op.rule(i) if op.variadic else op.rules[i]
+            rule = op.rules[0 if op.variadic else i]
             if rule is None or (wanted is not None and x not in wanted):
                 continue
             try:
-                gx = rule(g, z, *args, **params)
+                if not op.variadic:
+                    gx = rule(g, z, *args, **params)
+                else:
+                    together = rule(g, z, *args, **params) if together is None else together
+                    gx = together[i]
             except Exception as error:
                 shapes = ", ".join(describe(a) for a in node.arrays or ())
                 raise GradientError(
@@ -217,7 +222,7 @@ def sweep(
                 gx = np.asarray(gx)  # NumPy turns 0-d results into scalars
             if x not in arrived:
                 arrived[x] = gx
-                ours[x] = x.op is None and not create_graph and is_new(gx, g, z, args)
+                ours[x] = x.op is None and not create_graph and not op.variadic and is_new(gx, g, z, args)
             elif ours[x]:
                 np.add(arrived[x], gx, out=arrived[x])
             else:

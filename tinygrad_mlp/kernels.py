@@ -22,11 +22,18 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 total = np.add.reduce
 largest = np.maximum.reduce
 
+
+def floating(x: Array) -> Array:
+    """Integers and booleans as float64: small ones would overflow, and booleans cannot be subtracted."""
+    return x if x.dtype.kind in "fc" else x.astype(np.float64)
+
+
 # --- activations ------------------------------------------------------------------------------------------------------
 
 
 def sigmoid(x: Array) -> Array:
     """σ(x) = 1 / (1 + e⁻ˣ), as eˣ / (1 + eˣ) for negative x: exp never sees a positive number, so nothing overflows."""
+    x = floating(np.asarray(x))
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
@@ -38,7 +45,7 @@ def relu(x: Array) -> Array:
 
 def leaky_relu(x: Array, *, negative_slope: float) -> Array:
     """x where x > 0, else negative_slope · x."""
-    return np.where(x > 0, x, negative_slope * x)
+    return np.where(x > 0, x, float(negative_slope) * x)
 
 
 def softplus(x: Array) -> Array:
@@ -48,18 +55,21 @@ def softplus(x: Array) -> Array:
 
 def softmax(x: Array, *, axis: Axis) -> Array:
     """exp(xᵢ) / Σⱼ exp(xⱼ), the maximum of each row subtracted first (the quotient is the same, the range is safe)."""
+    x = floating(x)
     e = np.exp(x - largest(x, axis=axis, keepdims=True))
     return e / total(e, axis=axis, keepdims=True)
 
 
 def log_softmax(x: Array, *, axis: Axis) -> Array:
     """(x − m) − log Σ exp(x − m), m the row's maximum; never x − logsumexp(x), which cancels for large x."""
+    x = floating(x)
     shifted = x - largest(x, axis=axis, keepdims=True)
     return shifted - np.log(total(np.exp(shifted), axis=axis, keepdims=True))
 
 
 def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
     """log Σ exp(x), shifted by the row's maximum where that is finite (a row of −inf gives −inf)."""
+    x = floating(x)
     m = largest(x, axis=axis, keepdims=True)
     m = np.where(np.isfinite(m), m, np.zeros_like(m))
     with np.errstate(divide="ignore"):  # log 0 = −inf is the answer for a row of −inf
@@ -120,6 +130,7 @@ def one_hot(y: Any, classes: int) -> Any:
 def cross_entropy(x: Array, y: Array, *, reduction: str) -> Array:
     """−Σᵢ log softmax(xᵢ)[yᵢ], divided by the number of rows for the mean."""
     check_labels(y, x.shape)
+    x = floating(x)
     shifted = x - largest(x, axis=-1, keepdims=True)
     picked = shifted[(*np.indices(y.shape, sparse=True), y)] if y.ndim != 1 else shifted[np.arange(y.size), y]
     losses = np.log(total(np.exp(shifted), axis=-1)) - picked
@@ -129,6 +140,7 @@ def cross_entropy(x: Array, y: Array, *, reduction: str) -> Array:
 def binary_cross_entropy_with_logits(x: Array, y: Array, *, reduction: str) -> Array:
     """Σ log(1 + eˣ) − x y, in the form max(x, 0) − x y + log(1 + e^−|x|), which does not overflow."""
     check_targets(x, y)
+    x = floating(x)
     losses = np.maximum(x, 0) - x * y + np.log1p(np.exp(-np.abs(x)))
     return total(losses, axis=None) / divisor(reduction, losses.size)
 
@@ -144,7 +156,7 @@ def mse_loss(x: Array, y: Array, *, reduction: str) -> Array:
 
 def astype(x: Array, *, dtype: Any) -> Array:
     """x converted to dtype."""
-    return x.astype(dtype, copy=False)
+    return np.asarray(x).astype(dtype)
 
 
 def getitem(x: Array, *, index: Any) -> Array:
@@ -155,7 +167,8 @@ def getitem(x: Array, *, index: Any) -> Array:
 def is_unique(index: Any) -> bool:
     """Whether no element can be picked twice: slices, integers, masks can not, arrays of integers can."""
     parts = index if isinstance(index, tuple) else (index,)
-    return not any(isinstance(p, np.ndarray) and p.dtype != np.bool_ for p in parts)
+    simple = (slice, int, np.integer, np.bool_, type(None), type(Ellipsis))
+    return all(isinstance(p, simple) or (isinstance(p, np.ndarray) and p.dtype == np.bool_) for p in parts)
 
 
 def scatter(g: Array, *, shape: tuple[int, ...], index: Any) -> Array:
@@ -180,14 +193,19 @@ def stack(*xs: Array, axis: int) -> Array:
 
 def unreduce(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """g, the gradient of a reduction of x over axis, given back the reduced axes with length 1, so that it fits x."""
-    if keepdims or axis is None:
+    if keepdims or axis is None or not x.ndim:
         return g  # over all axes g is 0-d, which fits everything
     return np.expand_dims(g, normalize_axis_tuple(axis, x.ndim))
 
 
 def count(x: Any, axis: Axis) -> int:
     """How many entries of x one entry of a reduction over axis is made of."""
-    return x.size if axis is None else math.prod(x.shape[a] for a in normalize_axis_tuple(axis, x.ndim))
+    return x.size if axis is None or not x.ndim else math.prod(x.shape[a] for a in normalize_axis_tuple(axis, x.ndim))
+
+
+def over(g: Any, n: float) -> Any:
+    """g / n; float16 ends at 65504, so larger counts are multiplied by their inverse there."""
+    return g * (1 / n) if n > 65504 and g.dtype == np.float16 else g / n
 
 
 def inverse(axes: Sequence[int] | None) -> tuple[int, ...] | None:
@@ -195,16 +213,18 @@ def inverse(axes: Sequence[int] | None) -> tuple[int, ...] | None:
     return None if axes is None else tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
 
 
-def part(g: Any, i: int, xs: Sequence[Any], axis: int | None) -> Any:
-    """The part of g, shaped like concat(xs), that belongs to xs[i]."""
-    sizes = [x.size if axis is None else x.shape[axis] for x in xs]
-    start = sum(sizes[:i])
-    rows = slice(start, start + sizes[i])
-    if axis is None:
-        return np.reshape(g[rows], xs[i].shape)
-    return g[(slice(None),) * (axis % g.ndim) + (rows,)]
+def parts(g: Any, xs: Sequence[Any], axis: int | None) -> list[Any]:
+    """The parts of g, shaped like concat(xs), that belong to each of xs."""
+    before = () if axis is None else (slice(None),) * (axis % g.ndim)
+    found, start = [], 0
+    for x in xs:
+        stop = start + (np.size(x) if axis is None else x.shape[axis])
+        part = g[(*before, slice(start, stop))]
+        found.append(np.reshape(part, np.shape(x)) if axis is None else part)
+        start = stop
+    return found
 
 
-def layer(g: Any, i: int, axis: int) -> Any:
-    """Number i of the arrays that stack put along axis."""
-    return g[(slice(None),) * (axis % g.ndim) + (i,)]
+def layers(g: Any, xs: Sequence[Any], axis: int) -> list[Any]:
+    """The layers of g, shaped like stack(xs), that belong to each of xs."""
+    return [g[(slice(None),) * (axis % g.ndim) + (i,)] for i in range(len(xs))]

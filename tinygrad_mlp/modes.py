@@ -62,7 +62,8 @@ class no_grad:  # noqa: N801  # used like a function, as in PyTorch
         NOT_RECORDING.set(NOT_RECORDING.get() + 1)
 
     def __exit__(self, *exception: object) -> None:
-        NOT_RECORDING.set(NOT_RECORDING.get() - 1)
+        # not below 0: the context that entered need not be the one that leaves (a generator closed by another task)
+        NOT_RECORDING.set(max(0, NOT_RECORDING.get() - 1))
 
     def __call__(self, function: F) -> F:
         if inspect.isasyncgenfunction(function):

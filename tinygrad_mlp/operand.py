@@ -181,7 +181,7 @@ class Operand(Dispatched):
 
     def transpose(self, *axes: Any) -> Any:
         """The axes reversed, or in the given order."""
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], (int, np.integer)) else axes or None
         return self._apply(rules.permute_dims, (self,), {"axes": order if order is None else tuple(order)})
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:

@@ -83,6 +83,8 @@ class SGD:
             g = parameter.grad
             if g is None:
                 continue
+            if type(g) is not np.ndarray or g.shape != parameter.shape or g.dtype != parameter.dtype:
+                g = fitting(g, parameter)
             if weight_decay:
                 g = g + weight_decay * parameter.array
             if momentum:
@@ -100,6 +102,14 @@ class SGD:
 
 BLOCK = 1 << 16
 """Entries that are updated at a time: three arrays of that length fit into a processor core's own cache."""
+
+
+def fitting(g: Any, parameter: Tensor) -> NDArray[Any]:
+    """A gradient that was set by hand, in the dtype of its parameter; refused if its shape is another."""
+    array = g.array if isinstance(g, Tensor) else np.asarray(g)
+    if array.shape != parameter.shape:
+        raise SettingError(f"a gradient of shape {array.shape} was set for a parameter of shape {parameter.shape}")
+    return array.astype(parameter.dtype)
 
 
 def moved(w: NDArray[Any], g: NDArray[Any], scale: float) -> NDArray[Any]:

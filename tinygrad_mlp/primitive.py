@@ -12,7 +12,7 @@ hands itself to that operand's class, through the one method that every reading 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any, TypeAlias
 
 from .errors import TensorTypeError, did_you_mean
@@ -36,7 +36,7 @@ class Primitive:
     name : the function's name in the Python array API standard (or the field's usual one)
     forward : the function on arrays; arrays positional, parameters by keyword
     rules : one vector-Jacobian product an array argument, ``None`` where there is no derivative (a condition, labels).
-        A variadic primitive (``concat``) has one rule for all, which gets the argument's number ``i`` after ``z``.
+        A variadic primitive (``concat``) has one rule, which gives the gradients of all its arguments in a list.
     params : the parameters with their default values (``...`` marks one that must be given)
     kink : the value that the rules give where no derivative exists, in words; empty for smooth functions
     optional : how many of the last array arguments may be left out (``clip(x, 0)``: ``max`` is then ``None``)
@@ -72,6 +72,8 @@ class Primitive:
 
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         if self.variadic:
+            if not inputs or not isinstance(inputs[0], Iterable) or (isinstance(inputs[0], Sized) and not len(inputs[0])):
+                raise TensorTypeError(f"{self.name}() takes a list of arrays, at least one: write {self.name}([x, y], axis=0)")
             inputs, params = tuple(inputs[0]), dict(zip(self.params, inputs[1:], strict=False)) | params
         elif len(inputs) != len(self.rules):
             inputs, params = self.sort(inputs, params)
@@ -108,13 +110,6 @@ class Primitive:
             if value is ...:
                 raise TensorTypeError(f"{self.name}() needs the parameter {name!r}: write {self.name}(…, {name}=…)")
         return full
-
-    def rule(self, i: int) -> Rule | None:
-        """The rule of input number ``i``: called as ``rule(g, z, *inputs, **params)``."""
-        if not self.variadic:
-            return self.rules[i]
-        shared = self.rules[0]
-        return None if shared is None else lambda g, z, *xs, **params: shared(g, z, i, *xs, **params)
 
     def __repr__(self) -> str:
         arrays = "any number of arrays" if self.variadic else f"{len(self.rules)} array{'s' * (len(self.rules) != 1)}"

@@ -19,7 +19,7 @@ import numpy as np
 
 from . import derivations as d
 from . import kernels as k
-from .kernels import count, divisor, inverse, layer, one_hot, part, unreduce
+from .kernels import count, divisor, inverse, layers, one_hot, over, parts, unreduce
 from .primitive import Primitive, primitive
 
 # fmt: off
@@ -81,7 +81,7 @@ floor_divide= primitive("floor_divide",np.floor_divide, lambda g, z, x, y: np.ze
 # --- activations ------------------------------------------------------------------------------------------------------
 relu        = primitive("relu",        k.relu,          lambda g, z, x: g * (x > 0),
                         kink="0 at 0")
-leaky_relu  = primitive("leaky_relu",  k.leaky_relu,    lambda g, z, x, *, negative_slope: np.where(x > 0, g, negative_slope * g),
+leaky_relu  = primitive("leaky_relu",  k.leaky_relu,    lambda g, z, x, *, negative_slope: np.where(x > 0, g, float(negative_slope) * g),
                         kink="negative_slope at 0", negative_slope=0.01)
 sigmoid     = primitive("sigmoid",     k.sigmoid,       lambda g, z, x: g * (z * (1 - z)))
 softplus    = primitive("softplus",    k.softplus,      lambda g, z, x: g * sigmoid(x))
@@ -100,7 +100,7 @@ linear      = primitive("linear",      k.linear,        lambda g, z, x, w, b: d.
 # --- reductions -------------------------------------------------------------------------------------------------------
 sum         = primitive("sum",         np.add.reduce,   lambda g, z, x, *, axis, keepdims: np.broadcast_to(unreduce(g, x, axis, keepdims), x.shape),
                         numpy=(np.sum,), axis=None, keepdims=False)
-mean        = primitive("mean",        np.mean,         lambda g, z, x, *, axis, keepdims: np.broadcast_to(unreduce(g, x, axis, keepdims) / count(x, axis), x.shape),
+mean        = primitive("mean",        np.mean,         lambda g, z, x, *, axis, keepdims: np.broadcast_to(over(unreduce(g, x, axis, keepdims), count(x, axis)), x.shape),
                         axis=None, keepdims=False)
 max         = primitive("max",         np.maximum.reduce, lambda g, z, x, *, axis, keepdims: d.extremum_dx(g, z, x, axis, keepdims),
                         kink="equal parts at a tie", numpy=(np.max, np.amax), axis=None, keepdims=False)
@@ -117,21 +117,21 @@ permute_dims= primitive("permute_dims",np.permute_dims, lambda g, z, x, *, axes:
 broadcast_to= primitive("broadcast_to",np.broadcast_to, lambda g, z, x, *, shape: g, shape=...)
 scatter     = primitive("scatter",     k.scatter,       lambda g, z, x, *, shape, index: g[index], shape=..., index=...)
 getitem     = primitive("getitem",     k.getitem,       lambda g, z, x, *, index: scatter(g, shape=x.shape, index=index), index=...)
-concat      = primitive("concat",      k.concat,        lambda g, z, i, *xs, axis: part(g, i, xs, axis),
+concat      = primitive("concat",      k.concat,        lambda g, z, *xs, axis: parts(g, xs, axis),
                         variadic=True, numpy=(np.concat,), axis=0)
-stack       = primitive("stack",       k.stack,         lambda g, z, i, *xs, axis: layer(g, i, axis),
+stack       = primitive("stack",       k.stack,         lambda g, z, *xs, axis: layers(g, xs, axis),
                         variadic=True, numpy=(np.stack,), axis=0)
 
 # --- losses, fused with the output activation: the derivative is "prediction minus target", and nothing overflows ------
 cross_entropy = primitive("cross_entropy", k.cross_entropy,
-    lambda g, z, x, y, *, reduction: g * (softmax(x) - one_hot(y, x.shape[-1])) / divisor(reduction, y.size),
+    lambda g, z, x, y, *, reduction: over(g * (softmax(x) - one_hot(y, x.shape[-1])), divisor(reduction, y.size)),
     None, reduction="mean")
 binary_cross_entropy_with_logits = primitive("binary_cross_entropy_with_logits", k.binary_cross_entropy_with_logits,
-    lambda g, z, x, y, *, reduction: g * (sigmoid(x) - y) / divisor(reduction, x.size),
-    lambda g, z, x, y, *, reduction: -g * x / divisor(reduction, x.size), reduction="mean")
+    lambda g, z, x, y, *, reduction: over(g * (sigmoid(x) - y), divisor(reduction, x.size)),
+    lambda g, z, x, y, *, reduction: over(-g * x, divisor(reduction, x.size)), reduction="mean")
 mse_loss = primitive("mse_loss", k.mse_loss,
-    lambda g, z, x, y, *, reduction: g * (2 * (x - y)) / divisor(reduction, x.size),
-    lambda g, z, x, y, *, reduction: g * (2 * (y - x)) / divisor(reduction, x.size), reduction="mean")
+    lambda g, z, x, y, *, reduction: over(g * (2 * (x - y)), divisor(reduction, x.size)),
+    lambda g, z, x, y, *, reduction: over(g * (2 * (y - x)), divisor(reduction, x.size)), reduction="mean")
 # fmt: on
 
 CONSTANT = (
@@ -141,7 +141,7 @@ CONSTANT = (
     np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
     np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert,
     np.any, np.all, np.count_nonzero, np.nonzero, np.argmax, np.argmin, np.argsort, np.argwhere, np.searchsorted,
-    np.zeros_like, np.ones_like, np.full_like, np.empty_like,
+    np.zeros_like, np.ones_like, np.empty_like,
 )  # fmt: skip
 INSPECTORS = (
     # questions about a Tensor whose answer is no array, and NumPy's printing: plain NumPy answers them

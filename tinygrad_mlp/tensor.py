@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NoReturn, overload
 
@@ -19,6 +20,7 @@ from .primitive import TABLE, Primitive
 __all__ = ["Tensor", "gradients"]
 
 CLOCK = itertools.count(1)
+ADDING = threading.Lock()  # += is not atomic: threads that share parameters would lose gradients
 NUMBERS = frozenset({np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_})
 
 
@@ -56,6 +58,10 @@ class Tensor(Node, Operand):
             array = np.array(data.array if isinstance(data, Tensor) else data, dtype=dtype)
         except ValueError as error:
             raise ShapeError(f"a Tensor needs rows of one length, of numbers: {error}") from error
+        if isinstance(data, np.ma.MaskedArray):
+            raise TensorTypeError("a masked array has no place in a Tensor: write a.filled(0), and tg.where for the mask")
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
         if array.dtype.kind not in "biufc":
             cure = (
                 "no None or other objects; tensors are joined with tg.stack([...])" if array.dtype == object else "convert it first"
@@ -81,10 +87,23 @@ class Tensor(Node, Operand):
             return
         if self.op is not None:
             raise GraphError(f"the data of a computed tensor ({self.op.name}) cannot be replaced: write t = t.detach() first")
-        new = np.array(value.array if isinstance(value, Tensor) else value, dtype=self.array.dtype)
+        new = convert(value, self.array.dtype, "data")
         if new.shape != self.array.shape:
             raise ShapeError(f"data of shape {new.shape} cannot replace data of shape {self.array.shape}: make a new Tensor")
         self.array = new
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor; may be set on a leaf of a floating dtype."""
+        return self.tracked
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self.op is not None:
+            raise GraphError(f"requires_grad of a computed tensor ({self.op.name}) cannot be set: write t.detach()")
+        if value:
+            check_floating(self.array.dtype)
+        self.tracked = bool(value)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -171,8 +190,9 @@ class Tensor(Node, Operand):
         """
         seed = self._seed(gradient, "backward()")
         arrived = sweep(self, seed, free=not retain_graph)
-        for node, g in arrived.items():  # only now: a failing rule must not leave half of the gradients added
-            node.grad = g if node.grad is None else np.asarray(node.grad + g)
+        with ADDING:  # only now: a failing rule must not leave half of the gradients added
+            for node, g in arrived.items():
+                node.grad = g if node.grad is None else np.asarray(node.grad + g)
 
     def retain_grad(self) -> Tensor:
         """Keep the gradient of this tensor too when ``backward()`` passes, although it is no leaf. Returns the tensor.
@@ -206,7 +226,7 @@ class Tensor(Node, Operand):
                     f"reduce it to one number, t.sum().backward(), or pass an array of that shape"
                 )
             return np.ones(self.shape, self.dtype)
-        seed = np.array(gradient.array if isinstance(gradient, Tensor) else gradient, dtype=self.dtype)
+        seed = convert(gradient, self.dtype, "a gradient")
         if seed.shape != self.shape:
             raise ShapeError(
                 f"the gradient that arrives at a tensor of shape {self.shape} has shape {seed.shape}: they must be equal"
@@ -291,7 +311,7 @@ class Tensor(Node, Operand):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.op is not None and self.requires_grad:
             raise GraphError("a tensor with a graph can be neither pickled nor copied: write t.detach()")
-        return rebuild, (type(self), self.array, self.requires_grad, self.grad)
+        return rebuild, (type(self), self.array, self.requires_grad, self.grad), getattr(self, "__dict__", None) or None
 
     def __repr__(self) -> str:
         value = np.array2string(self.array, separator=", ", threshold=64, edgeitems=3, precision=6, prefix="Tensor(")
@@ -304,7 +324,7 @@ class Tensor(Node, Operand):
 
 def leaf(node: Tensor, array: Array, requires_grad: bool) -> Tensor:
     """Make node a leaf with this array."""
-    node.array, node.requires_grad = array, requires_grad
+    node.array, node.tracked = array, requires_grad
     node.op, node.inputs, node.arrays, node.edges, node.params = None, (), (), (), {}
     node.grad, node.retains_grad, node.origin, node.stamp = None, False, None, 0
     return node
@@ -324,7 +344,7 @@ def record(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tens
     for i, x in enumerate(inputs):
         if isinstance(x, Tensor):
             arrays.append(x.array)
-            if x.requires_grad:
+            if x.tracked:
                 edges.append((i, x))
         elif type(x) in NUMBERS or (x is None and i >= len(op.rules) - op.optional):
             arrays.append(x)
@@ -332,14 +352,17 @@ def record(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tens
             return record(op, tuple(x if x is None and op.optional else plain(op, x) for x in inputs), params)
     try:
         array = op.forward(*arrays, **params)
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise operation_failed(op.name, arrays, params, error) from error
     if type(array) is not np.ndarray:
         array = np.asarray(array)
     node = Tensor.__new__(Tensor)
-    if not edges or NOT_RECORDING.get() or array.dtype.kind not in "fc":  # integers and booleans carry no gradient
+    kind = array.dtype.kind
+    if kind not in "fciub":
+        raise operation_failed(op.name, arrays, params, TypeError(f"the result is no number but {array.dtype}"))
+    if not edges or NOT_RECORDING.get() or kind not in "fc":  # integers and booleans carry no gradient
         return leaf(node, array, requires_grad=False)
-    node.array, node.requires_grad, node.op, node.params = array, True, op, params
+    node.array, node.tracked, node.op, node.params = array, True, op, params
     node.inputs, node.arrays, node.edges = tuple(inputs), tuple(arrays), tuple(edges)
     node.grad, node.retains_grad, node.origin, node.stamp = None, False, origin(), next(CLOCK)
     return node
@@ -354,7 +377,7 @@ def plain(op: Primitive, x: Any) -> Any:
     if isinstance(x, (list, tuple)) and any(isinstance(i, Tensor) for i in x):
         raise TensorTypeError(f"{op.name}() got a {type(x).__name__} of tensors: join them first with tg.stack([...])")
     array = np.asarray(x)
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "biufc" or isinstance(x, np.ma.MaskedArray):
         raise TensorTypeError(f"{op.name}() takes tensors, arrays and numbers, but it got {x!r} ({type(x).__name__})")
     return array
 
@@ -364,6 +387,16 @@ def unwrap(x: Any) -> Any:
     if isinstance(x, Tensor):
         return x.array
     return type(x)(unwrap(i) for i in x) if type(x) in (list, tuple) else x
+
+
+def convert(value: ArrayLike | Tensor, dtype: np.dtype[Any], what: str) -> Array:
+    """A copy of value in dtype; refused if the kind of number would change (3.7 → 3, 2j → 0)."""
+    given = value.array if isinstance(value, Tensor) else np.asarray(value)
+    if not np.can_cast(given.dtype, dtype, "same_kind"):
+        raise TensorTypeError(
+            f"{what} of dtype {given.dtype} does not fit a tensor of dtype {dtype}: convert it with astype() first"
+        )
+    return given.astype(dtype)
 
 
 def check_floating(dtype: np.dtype[Any]) -> None:
@@ -425,6 +458,8 @@ def gradients(
     (12.0, 12.0)
     """
     wanted = [wrt] if isinstance(wrt, Tensor) else list(wrt)
+    if not isinstance(y, Tensor):
+        raise TensorTypeError(f"gradients() are those of a Tensor, not of a {type(y).__name__}")
     for x in wanted:
         if not isinstance(x, Tensor):
             raise TensorTypeError(f"gradients() are with respect to Tensors, not {type(x).__name__}")
@@ -433,8 +468,8 @@ def gradients(
     start = y._seed(seed, "gradients()")
     path = between(y, wanted)
     if create_graph:
-        root = seed if isinstance(seed, Tensor) else leaf(Tensor.__new__(Tensor), start, requires_grad=False)
         with recording(True):
+            root = seed.astype(y.dtype) if isinstance(seed, Tensor) else leaf(Tensor.__new__(Tensor), start, requires_grad=False)
             found = sweep(y, root, path, create_graph=True)
         result: list[Any] = [found[x] if x in found else Tensor(np.zeros(x.shape, x.dtype)) for x in wanted]
     else:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..errors import DataError, ShapeError
 from ..nn.losses import Loss
 from ..nn.module import Module
 from ..tensor import gradients
@@ -85,6 +86,10 @@ def compare(
     named = manual_names(model)
     dtype = next(iter(named.values())).dtype
     batch, targets = np.asarray(X, dtype), np.asarray(y)
+    if batch.ndim != 2 or not len(batch):
+        raise ShapeError(f"compare() needs a batch of rows, (m, n) with m from 1 up, not shape {batch.shape}")
+    if not np.isfinite(batch).all():
+        raise DataError("compare() needs finite numbers, but X holds NaN or infinity: nothing can be said of gradients there")
     if as_loss(loss).name in ("bce", "bce_probabilities", "mse"):
         targets = targets.astype(dtype)
     value = loss_of(model, loss, batch, targets, l2)

@@ -13,6 +13,12 @@ from ..kernels import Array
 
 __all__ = ["as_bits", "numeric_gradient", "relative_difference", "same_bits", "ulps"]
 
+NUMERIC_TOLERANCE = 1e-6
+"""For central differences in float64: their own error is about 1e-10 of the loss's scale, a wrong factor is of order 1."""
+
+HIPS_TOLERANCE = 1e-10
+"""For two float64 computations of one gradient in different orders: rounding alone, 1e-16 times the number of terms."""
+
 
 def same_bits(a: Array, b: Array) -> bool:
     """Whether two arrays have one dtype, one shape and the same bits: stricter than ``==``, which takes −0 for 0.
@@ -27,6 +33,8 @@ def same_bits(a: Array, b: Array) -> bool:
 
 def as_bits(a: Array) -> Array:
     """The entries in one axis, as unsigned integers with the same bits."""
+    if a.dtype.itemsize > 8:
+        raise TensorTypeError(f"bits are compared of numbers of up to 64 of them, not of {a.dtype}")
     return np.ascontiguousarray(a).reshape(-1).view(f"u{a.dtype.itemsize}")
 
 
@@ -79,7 +87,7 @@ def relative_difference(a: Array, b: Array, floor: float = 0.0) -> float:
     return difference / norm if norm else math.inf
 
 
-def numeric_gradient(f: Callable[[Array], float], x: Array, entries: Sequence[tuple[int, ...]]) -> Array:
+def numeric_gradient(f: Callable[[Array], float], x: Array, entries: Sequence[tuple[int, ...]], widen: float = 1.0) -> Array:
     """∂f/∂x at some entries of x by central differences, (f(x + h) − f(x − h)) / 2h; NaN where f has a kink within reach.
 
     The step is h = ε^⅓ · max(1, |xᵢ|), which balances truncation against rounding (error about ε^⅔). At a kink (of ReLU,
@@ -90,6 +98,7 @@ def numeric_gradient(f: Callable[[Array], float], x: Array, entries: Sequence[tu
     f : function of an array like x, to a number; x is changed in place around the call and restored
     x : a float64 array
     entries : indices into x
+    widen : a factor for the step; two step sizes tell how much of the result is noise
 
     Examples
     --------
@@ -97,6 +106,8 @@ def numeric_gradient(f: Callable[[Array], float], x: Array, entries: Sequence[tu
     >>> numeric_gradient(lambda v: float((v**3).sum()), x, [(0,), (1,)]).round(6)
     array([ 3., 12.])
     """
+    if x.dtype != np.float64:
+        raise TensorTypeError(f"a difference quotient needs float64, not {x.dtype}: write x.astype(np.float64)")
     found = np.empty(len(entries))
     middle = f(x)
     noise = np.finfo(np.float64).eps * max(abs(middle), 1e-8)
@@ -104,7 +115,7 @@ def numeric_gradient(f: Callable[[Array], float], x: Array, entries: Sequence[tu
         kept = x[entry]
         found[number] = np.nan
         for shrink in (1, 16, 256):
-            h = np.cbrt(np.finfo(np.float64).eps) * max(1.0, abs(kept)) / shrink
+            h = np.cbrt(np.finfo(np.float64).eps) * max(1.0, abs(kept)) * widen / shrink
             try:
                 x[entry] = kept + h
                 right, width = f(x), x[entry]

@@ -8,15 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels import Array
-from .measures import as_bits, same_bits, ulps
+from .measures import HIPS_TOLERANCE, NUMERIC_TOLERANCE, as_bits, same_bits, ulps
 
 __all__ = ["Comparison", "Row", "compare_gradients"]
-
-NUMERIC_TOLERANCE = 1e-6
-"""For central differences in float64: their own error is about 1e-10 of the loss's scale, a wrong factor is of order 1."""
-
-HIPS_TOLERANCE = 1e-10
-"""For two float64 computations of one gradient in different orders: rounding alone, 1e-16 times the number of terms."""
 
 LOSS_TOLERANCE = 1e-5
 """For the value of the loss in float32; a hundred times its precision."""

@@ -13,13 +13,16 @@ from .. import manual
 from ..errors import TensorTypeError, UnsupportedError
 from ..kernels import Array
 from ..modes import no_grad
-from ..nn.layers import MLP, Activation, Identity, LeakyReLU, Linear, Sequential, activation_named
+from ..nn.layers import ACTIVATIONS, MLP, Activation, Identity, LeakyReLU, Linear, Sequential, activation_named
 from ..nn.losses import Loss, l2_penalty, loss_named
 from ..nn.module import Module
 from ..tensor import Tensor, gradients
-from .measures import numeric_gradient, relative_difference
+from .measures import NUMERIC_TOLERANCE, numeric_gradient, relative_difference
 
 __all__ = ["as_loss", "hear", "loss_of", "manual_backprop", "manual_names"]
+
+
+SHAPE = "give nn.MLP, or nn.Sequential(Linear, activation, Linear, …) with one activation"
 
 
 class Parts(NamedTuple):
@@ -38,22 +41,29 @@ def parts_of(model: Module) -> Parts:
     UnsupportedError
         For a model that is not "Linear, activation, Linear, …, Linear" with one activation, and perhaps one at the end.
     """
-    if isinstance(model, MLP):
-        if not isinstance(model.activation, Activation):
-            raise UnsupportedError(f"the manual backprop does not know the activation {model.activation!r}")
-        return Parts(model.linears, model.activation, None)
-    if isinstance(model, Sequential):
+    if isinstance(model, MLP) and type(model).forward is MLP.forward:
+        found = Parts(model.linears, model.activation, None)  # type: ignore[arg-type]  # its activation is checked below
+    elif isinstance(model, Sequential) and type(model).forward is Sequential.forward:
         modules = list(model)
-        linears = [m for m in modules[::2] if isinstance(m, Linear)]
-        between = [m for m in modules[1::2] if isinstance(m, Activation)]
-        if modules and len(linears) == len(modules[::2]) and len(between) == len(modules[1::2]):
-            output = between.pop() if len(between) == len(linears) else None
-            if len({repr(a) for a in between}) <= 1:
-                return Parts(linears, between[0] if between else Identity(), output)
-    raise UnsupportedError(
-        f"the manual backprop is that of an MLP: give nn.MLP, or nn.Sequential(Linear, activation, Linear, …) with one activation "
-        f"(got {type(model).__name__})"
-    )
+        linears, between = modules[::2], modules[1::2]
+        output = between.pop() if len(between) == len(linears) and between else None
+        if len({repr(a) for a in between}) > 1:
+            raise UnsupportedError("the manual backprop knows one activation for all hidden layers")
+        found = Parts(linears, between[0] if between else Identity(), output)  # type: ignore[arg-type]  # likewise
+    else:
+        raise UnsupportedError(f"the manual backprop is that of an MLP: {SHAPE} (got {type(model).__name__})")
+    for layer in found.linears:
+        if not isinstance(layer, Linear) or type(layer).forward is not Linear.forward:
+            raise UnsupportedError(f"the manual backprop is that of an MLP: {SHAPE} (got {type(layer).__name__} for a Linear)")
+    for activation in (found.activation, found.output):
+        if activation is not None and (type(activation) not in ACTIVATIONS.values() or getattr(activation, "axis", -1) != -1):
+            raise UnsupportedError(
+                f"the manual backprop does not know the activation {activation!r}: it knows {', '.join(ACTIVATIONS)}"
+            )
+    weights = [layer.weight for layer in found.linears]
+    if len(dict.fromkeys(weights)) < len(weights):
+        raise UnsupportedError("the manual backprop does not know shared weights: its gradients are those of each use")
+    return found
 
 
 def manual_names(model: Module) -> dict[str, Tensor]:
@@ -102,9 +112,9 @@ def manual_backprop(model: Module, loss: str | Loss, X: Array, y: Array, l2: flo
         parts.activation.name,
         criterion.name,
         mean=criterion.reduction == "mean",
-        l2=l2,
-        eps=getattr(criterion, "eps", 0.0),
-        slope=parts.activation.negative_slope if isinstance(parts.activation, LeakyReLU) else 0.0,
+        l2=float(l2),
+        eps=float(getattr(criterion, "eps", 0.0)),
+        slope=float(parts.activation.negative_slope) if isinstance(parts.activation, LeakyReLU) else 0.0,
     )
 
 
@@ -179,6 +189,9 @@ def hear(model: Module, loss: str | Loss, X: Array, y: Array, l2: float, entries
     # Rounding of the loss leaves a difference quotient an error of about 1e-10 |L|: it cannot tell more of a smaller gradient.
     floor = 1e-4 * abs(float(loss_of(twin, loss, X, y, l2)))
 
+    # An eps in a logarithm magnifies rounding by up to 1 / eps, in HIPS autograd and here in different ways.
+    rounding = floor if as_loss(loss).output is None else 1e6 * floor
+
     def value(_: Array) -> float:
         with no_grad():
             return float(loss_of(twin, loss, X, y, l2))
@@ -187,13 +200,15 @@ def hear(model: Module, loss: str | Loss, X: Array, y: Array, l2: float, entries
         flat = np.argsort(-np.abs(exact[name]), axis=None, kind="stable")[: (entries + 1) // 2]
         chosen = dict.fromkeys([*flat.tolist(), *rng.integers(0, p.size, entries // 2).tolist()])
         where = [tuple(int(n) for n in np.unravel_index(i, p.shape)) for i in chosen]
-        numeric = numeric_gradient(value, p.array, where)
-        smooth = ~np.isnan(numeric)
+        numeric, coarser = (numeric_gradient(value, p.array, where, widen) for widen in (1, 2))
+        smooth = ~(np.isnan(numeric) | np.isnan(coarser))
+        noise = float(np.linalg.norm(numeric[smooth] - coarser[smooth]))  # what two step sizes disagree by is not known
         picked = np.array([exact[name][i] for i in where])
+        seen = max(floor, noise / NUMERIC_TOLERANCE)
         found.append(
             {
-                "numeric": relative_difference(picked[smooth], numeric[smooth], floor) if smooth.any() else None,
-                "hips": None if hips is None else relative_difference(exact[name], hips[name], floor),
+                "numeric": relative_difference(picked[smooth], numeric[smooth], seen) if smooth.any() else None,
+                "hips": None if hips is None else relative_difference(exact[name], hips[name], rounding),
             }
         )
     return found

@@ -34,9 +34,14 @@ __all__ = [
 EPS = 1e-7
 
 
+def operand(x: Any) -> Any:
+    """Predictions as they are; lists and numbers as arrays."""
+    return x if hasattr(x, "dtype") else np.asarray(x)
+
+
 def plain_labels(y: Any) -> Any:
     """Class labels as an integer array."""
-    return y.array if isinstance(y, Tensor) else np.asarray(y)
+    return np.array(y.array if isinstance(y, Tensor) else y)  # ours: later changes of the caller's array do not matter
 
 
 def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
@@ -62,7 +67,7 @@ def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
     array([[-0.0596,  0.0596],
            [-0.4404,  0.4404]])
     """
-    return rules.cross_entropy(logits, plain_labels(labels), reduction=reduction)
+    return rules.cross_entropy(operand(logits), plain_labels(labels), reduction=reduction)
 
 
 def cross_entropy_probabilities(p: Any, labels: Any, *, eps: float = EPS, reduction: str = "mean") -> Any:
@@ -73,10 +78,10 @@ def cross_entropy_probabilities(p: Any, labels: Any, *, eps: float = EPS, reduct
 
     Shapes: p ``(m, k)``, labels ``(m,)`` → ``()``.
     """
-    y = plain_labels(labels)
+    p, y = operand(p), plain_labels(labels)
     check_labels(y, np.shape(p))
     picked = rules.getitem(p, index=(*np.indices(y.shape, sparse=True), y))
-    return -rules.sum(rules.log(picked + eps)) / divisor(reduction, y.size)
+    return -rules.sum(rules.log(picked + float(eps))) / divisor(reduction, y.size)
 
 
 def binary_cross_entropy_with_logits(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
@@ -93,6 +98,7 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, *, reduction: st
     >>> z.grad
     array([[-0.5]])
     """
+    logits = operand(logits)
     return rules.binary_cross_entropy_with_logits(logits, shares(targets, logits), reduction=reduction)
 
 
@@ -102,8 +108,10 @@ def binary_cross_entropy(p: Any, targets: Any, *, eps: float = EPS, reduction: s
     ``eps=0`` is the textbook formula, whose derivative −y/p + (1 − y)/(1 − p) overflows where p reaches 0 or 1. Prefer
     :func:`binary_cross_entropy_with_logits`.
     """
+    p = operand(p)
     y = shares(targets, p)
     check_targets(p, y)
+    eps = float(eps)  # a NumPy float64 would turn float32 into float64
     terms = y * rules.log(p + eps) + (1 - y) * rules.log(1 - p + eps)
     return -rules.sum(terms) / divisor(reduction, int(np.prod(np.shape(p))))
 
@@ -116,6 +124,7 @@ def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
     >>> float(mse_loss(Tensor([1.0, 3.0]), [1.0, 1.0]))
     2.0
     """
+    predictions = operand(predictions)
     return rules.mse_loss(predictions, like(targets, predictions), reduction=reduction)
 
 
@@ -131,7 +140,7 @@ def l2_penalty(parameters: Iterable[Tensor], l2: float) -> Any:
     """
     penalty: Any = None
     for w in parameters:
-        term = rules.sum(rules.square(w)) * (l2 / 2)
+        term = rules.sum(rules.square(w)) * (float(l2) / 2)
         penalty = term if penalty is None else penalty + term
     if penalty is None:
         raise ShapeError("l2_penalty() needs at least one tensor")

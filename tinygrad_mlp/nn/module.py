@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ShapeError, TensorTypeError, did_you_mean
+from ..errors import SettingError, ShapeError, TensorTypeError, did_you_mean
 from ..tensor import Tensor
 
 __all__ = ["Module", "Parameter"]
@@ -76,12 +76,17 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """The parameters of this module and of those inside it, in definition order, with dotted names, each once."""
         seen: dict[Parameter, None] = {}
+        names: dict[str, None] = {}
         walked: dict[Module, None] = {self: None}
         stack = list(reversed(list(entries(vars(self), ""))))
         while stack:
             path, item = stack.pop()
             if isinstance(item, Parameter) and item not in seen:
-                seen[item] = None
+                if path in names:
+                    raise SettingError(
+                        f"{type(self).__name__} has two parameters of the name {path!r}: rename a key or an attribute"
+                    )
+                seen[item], names[path] = None, None
                 yield path, item
             elif isinstance(item, Module) and item not in walked:
                 walked[item] = None
