@@ -189,8 +189,9 @@ def hear(model: Module, loss: str | Loss, X: Array, y: Array, l2: float, entries
     # Rounding of the loss leaves a difference quotient an error of about 1e-10 |L|: it cannot tell more of a smaller gradient.
     floor = 1e-4 * abs(float(loss_of(twin, loss, X, y, l2)))
 
-    # An eps in a logarithm magnifies rounding by up to 1 / eps, in HIPS autograd and here in different ways.
-    rounding = floor if as_loss(loss).output is None else 1e6 * floor
+    # An eps in a logarithm magnifies rounding by up to 1 / eps, in HIPS autograd and here in different ways, and in the loss.
+    composed = as_loss(loss).output is not None
+    rounding, blurred = (1e6 * floor, 1e4 * floor) if composed else (floor, floor)
 
     def value(_: Array) -> float:
         with no_grad():
@@ -202,9 +203,9 @@ def hear(model: Module, loss: str | Loss, X: Array, y: Array, l2: float, entries
         where = [tuple(int(n) for n in np.unravel_index(i, p.shape)) for i in chosen]
         numeric, coarser = (numeric_gradient(value, p.array, where, widen) for widen in (1, 2))
         smooth = ~(np.isnan(numeric) | np.isnan(coarser))
-        noise = float(np.linalg.norm(numeric[smooth] - coarser[smooth]))  # what two step sizes disagree by is not known
+        noise = float(np.linalg.norm(numeric[smooth] - coarser[smooth]))  # what two step sizes disagree by
         picked = np.array([exact[name][i] for i in where])
-        seen = max(floor, noise / NUMERIC_TOLERANCE)
+        seen = max(blurred, 10 * noise / NUMERIC_TOLERANCE)
         found.append(
             {
                 "numeric": relative_difference(picked[smooth], numeric[smooth], seen) if smooth.any() else None,
