@@ -1,4 +1,4 @@
-"""What all tests share: a switch for longer runs, and where the files of ../shared are if they are there."""
+"""What all tests share: a switch for longer runs, and the real MNIST files where they lie beside the checkout."""
 
 from __future__ import annotations
 

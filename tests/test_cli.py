@@ -177,7 +177,7 @@ def test_cifar10(tmp_path, out, capsys, nested):
     assert "cifar10: 40 training and 20 test samples" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not MNIST.is_dir(), reason=f"no MNIST in {MNIST}")
+@pytest.mark.skipif(not MNIST.is_dir(), reason="the real MNIST files are not beside this checkout")
 def test_the_real_mnist_test_files(out, capsys):
     assert run("--data", "mnist", "--data-dir", MNIST, "--epochs", 1, "--batch-size", 100, "--out", out) == 0
     engine = check_files(out)

@@ -214,7 +214,7 @@ def test_training_and_test_images_of_different_sizes_are_refused(tmp_path):
         data.standardise(found.X, found.X_test)
 
 
-@pytest.mark.skipif(not MNIST.is_dir(), reason=f"no MNIST in {MNIST}")
+@pytest.mark.skipif(not MNIST.is_dir(), reason="the real MNIST files are not beside this checkout")
 def test_the_real_mnist_test_files():
     found = data.load_mnist(MNIST)
     assert found.X.shape == (10_000, 28, 28)

@@ -187,42 +187,14 @@ def sweep(
     for node in topological(root):
         if node not in arrived:
             continue  # no rule sent anything here
-        g, mine, op = arrived.pop(node), ours.pop(node), node.op
-        if (op is None or node.retains_grad) if wanted is None else wanted.get(node, False):
+        g, mine = arrived.pop(node), ours.pop(node)
+        if (node.op is None or node.retains_grad) if wanted is None else wanted.get(node, False):
             results[node] = g if mine or create_graph else np.array(g)
-        if op is None:
+        if node.op is None:
             continue
-        z: Any = node if create_graph else node.array
-        args: Sequence[Any] = graph_inputs(node) if create_graph else node.arrays or ()
-        params = node.params
-        together: Sequence[Any] | None = None  # the gradients of all inputs, which a variadic rule gives at once
-        for i, x in node.edges:
-            if x.stamp > node.stamp:
-                raise GraphError(
-                    f"an input of {op.name} (created at {line_of(node)}) was written into after it was used, as by t.data -= step: "
-                    f"its old value is gone; run backward() before the update, or write t.data = t.data - step"
-                )
-            rule = op.rules[0 if op.variadic else i]
-            if rule is None or (wanted is not None and x not in wanted):
-                continue
-            try:
-                if not op.variadic:
-                    gx = rule(g, z, *args, **params)
-                else:
-                    together = rule(g, z, *args, **params) if together is None else together
-                    gx = together[i]
-            except Exception as error:
-                shapes = ", ".join(describe(a) for a in node.arrays or ())
-                raise GradientError(
-                    f"backward through {op.name}({shapes}), created at {line_of(node)}, failed: {type(error).__name__}: {error}"
-                ) from error
-            if gx.shape != x.array.shape or gx.dtype != x.array.dtype:
-                gx = fit(gx, node, x)
-            if type(gx) is not np.ndarray and not create_graph:
-                gx = np.asarray(gx)  # NumPy turns 0-d results into scalars
+        for x, gx, new in pull_back(node, node.op, g, wanted, create_graph):
             if x not in arrived:
-                arrived[x] = gx
-                ours[x] = x.op is None and not create_graph and not op.variadic and is_new(gx, g, z, args)
+                arrived[x], ours[x] = gx, new
             elif ours[x]:
                 np.add(arrived[x], gx, out=arrived[x])
             else:
@@ -231,6 +203,43 @@ def sweep(
         if free:
             node.inputs, node.edges, node.arrays = (), (), None
     return results
+
+
+def pull_back(
+    node: Node, op: Primitive, g: Any, wanted: dict[Node, bool] | None, create_graph: bool
+) -> list[tuple[Node, Any, bool]]:
+    """The gradients of one node's inputs, given its own: each input, what goes to it, and whether that is a new array."""
+    found = []
+    z: Any = node if create_graph else node.array
+    args: Sequence[Any] = graph_inputs(node) if create_graph else node.arrays or ()
+    together: Sequence[Any] | None = None  # the gradients of all inputs, which a variadic rule gives at once
+    for i, x in node.edges:
+        rule = op.rules[0 if op.variadic else i]
+        if rule is None or (wanted is not None and x not in wanted):
+            continue
+        if x.stamp > node.stamp:
+            raise GraphError(
+                f"an input of {op.name} (created at {line_of(node)}) was written into after it was used, as by t.data -= step: "
+                f"its old value is gone; run backward() before the update, or write t.data = t.data - step"
+            )
+        try:
+            if op.variadic:
+                together = together or rule(g, z, *args, **node.params)
+                gx = together[i]
+            else:
+                gx = rule(g, z, *args, **node.params)
+        except Exception as error:
+            shapes = ", ".join(describe(a) for a in node.arrays or ())
+            raise GradientError(
+                f"backward through {op.name}({shapes}), created at {line_of(node)}, failed: {type(error).__name__}: {error}"
+            ) from error
+        if gx.shape != x.array.shape or gx.dtype != x.array.dtype:
+            gx = fit(gx, node, x)
+        if type(gx) is not np.ndarray and not create_graph:
+            gx = np.asarray(gx)  # NumPy turns 0-d results into scalars
+        new = x.op is None and not create_graph and not op.variadic and is_new(gx, g, z, args)  # of use for leaves only
+        found.append((x, gx, new))
+    return found
 
 
 def is_new(gx: Any, g: Any, z: Any, args: Sequence[Any]) -> bool:

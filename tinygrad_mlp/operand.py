@@ -75,10 +75,10 @@ class Operand(Dispatched):
         return self._apply(rules.remainder, (other, self), NO_PARAMS)
 
     def __pow__(self, other: Any) -> Any:
-        return self._apply(rules.power, (self, other), NO_PARAMS)
+        return self._apply(rules.pow, (self, other), NO_PARAMS)
 
     def __rpow__(self, other: Any) -> Any:
-        return self._apply(rules.power, (other, self), NO_PARAMS)
+        return self._apply(rules.pow, (other, self), NO_PARAMS)
 
     def __matmul__(self, other: Any) -> Any:
         return self._apply(rules.matmul, (self, other), NO_PARAMS)

@@ -35,7 +35,7 @@ divide      = primitive("divide",      np.divide,       lambda g, z, x, y: g / y
 remainder   = primitive("remainder",   np.remainder,    lambda g, z, x, y: g,
                                                         lambda g, z, x, y: -g * np.floor_divide(x, y),
                         kink="at a multiple of y, where the remainder jumps: as on the right of it, (1, −floor(x / y))")
-power       = primitive("pow",         np.power,        d.power_dx,
+pow         = primitive("pow",         np.power,        d.power_dx,
                                                         d.power_dy,
                         kink="x⁰ has slope 0 in x, also at x = 0; ∂/∂y is 0 at x = 0 for y ≥ 0, NaN for x < 0 and at x = 0 for y < 0")
 negative    = primitive("negative",    np.negative,     lambda g, z, x: -g)
