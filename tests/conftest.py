@@ -25,7 +25,7 @@ def examples(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def mnist() -> Path:
+def real_mnist() -> Path:
     """The folder of the real MNIST files, if this checkout lies beside them."""
     folder = ROOT.parent / "shared" / "data" / "mnist"
     if not folder.is_dir():

@@ -24,7 +24,6 @@ for needed in ("rich", "matplotlib"):
     pytest.importorskip(needed)
 
 ROOT = Path(__file__).resolve().parents[1]
-MNIST = ROOT.parent / "shared" / "data" / "mnist"
 ALWAYS = {"report.md", "curves.png", "graph.dot", "gradients.npz"}
 
 
@@ -177,9 +176,8 @@ def test_cifar10(tmp_path, out, capsys, nested):
     assert "cifar10: 40 training and 20 test samples" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not MNIST.is_dir(), reason="the real MNIST files are not beside this checkout")
-def test_the_real_mnist_test_files(out, capsys):
-    assert run("--data", "mnist", "--data-dir", MNIST, "--epochs", 1, "--batch-size", 100, "--out", out) == 0
+def test_the_real_mnist_test_files(real_mnist, out, capsys):
+    assert run("--data", "mnist", "--data-dir", real_mnist, "--epochs", 1, "--batch-size", 100, "--out", out) == 0
     engine = check_files(out)
     assert engine["W1"].shape == (784, 128)
     output = capsys.readouterr().out
@@ -479,3 +477,10 @@ def test_python_m_runs_the_command():
         [sys.executable, "-m", "tinygrad_mlp", "--version"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"tinygrad-mlp {tinygrad_mlp.__version__}\n", "")
+
+
+def test_the_graph_names_what_goes_in(small, out):
+    assert small() == 0
+    source = (out / "graph.dot").read_text()
+    for name in ("X", "y", "W1", "b1", "cross_entropy"):
+        assert f'"{name}\\n' in source

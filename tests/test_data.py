@@ -5,7 +5,6 @@ import math
 import struct
 import time
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from tinygrad_mlp import data
 from tinygrad_mlp.errors import DataError
 
-MNIST = Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist"
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 
 
@@ -214,9 +212,8 @@ def test_training_and_test_images_of_different_sizes_are_refused(tmp_path):
         data.standardise(found.X, found.X_test)
 
 
-@pytest.mark.skipif(not MNIST.is_dir(), reason="the real MNIST files are not beside this checkout")
-def test_the_real_mnist_test_files():
-    found = data.load_mnist(MNIST)
+def test_the_real_mnist_test_files(real_mnist):
+    found = data.load_mnist(real_mnist)
     assert found.X.shape == (10_000, 28, 28)
     assert found.y[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     assert np.bincount(found.y).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,18 @@ from tinygrad_mlp.nn.losses import LOSSES, loss_named
 
 
 class Case(dict[str, Any]):
-    """An architecture, its data and its loss, drawn at random."""
+    """An architecture, its data and its loss; what is not said has the value below."""
+
+    def __init__(self, settings: Mapping[str, Any] | None = None, **changes: Any) -> None:
+        usual = {
+            "sizes": [6, 6, 6],
+            "activation": "tanh",
+            "init": None,
+            "loss": "cross_entropy",
+            "reduction": "mean",
+            "dtype": np.float32,
+        }
+        super().__init__({**usual, "bias": True, "l2": 0.1, "m": 7, "scale": 1.0, "seed": 5, **(settings or {}), **changes})
 
     def build(self) -> tuple[nn.MLP, nn.losses.Loss, np.ndarray, np.ndarray]:
         rng = np.random.default_rng(self["seed"])
@@ -88,19 +100,7 @@ def test_random_architectures_are_equal_bit_for_bit(examples: int) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_activation_and_loss(activation: str, loss: str, dtype: Any) -> None:
     for m, sizes in ((1, [5, 4, 3]), (7, [5, 1, 3]), (32, [20, 16, 16, 1]), (32, [784, 128, 10])):
-        case = Case(
-            sizes=sizes,
-            activation=activation,
-            init=None,
-            loss=loss,
-            reduction="mean",
-            dtype=dtype,
-            bias=True,
-            l2=0.01,
-            m=m,
-            scale=1.0,
-            seed=m,
-        )
+        case = Case(sizes=sizes, activation=activation, loss=loss, dtype=dtype, l2=0.01, m=m, seed=m)
         model, criterion, X, y = case.build()
         assert check.compare(model, criterion, X, y, l2=0.01, witnesses=False).ok
 
@@ -108,19 +108,7 @@ def test_every_activation_and_loss(activation: str, loss: str, dtype: Any) -> No
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 def test_the_other_witnesses_agree(activation: str, loss: str) -> None:
-    case = Case(
-        sizes=[6, 5, 4, 3],
-        activation=activation,
-        init=None,
-        loss=loss,
-        reduction="mean",
-        dtype=np.float64,
-        bias=True,
-        l2=0.1,
-        m=7,
-        scale=1.0,
-        seed=3,
-    )
+    case = Case(sizes=[6, 5, 4, 3], activation=activation, loss=loss, dtype=np.float64, seed=3)
     model, criterion, X, y = case.build()
     report = check.compare(model, criterion, X, y, l2=0.1)
     assert report.ok, report
@@ -251,9 +239,7 @@ def test_a_planted_mistake_is_seen(kind: str, monkeypatch: pytest.MonkeyPatch) -
     seen = 0
     for activation in ("relu", "leaky_relu", "tanh", "sigmoid", "softmax"):
         for loss in LOSSES:
-            case = Case(
-                sizes=[6, 6, 6, 6], activation=activation, init=None, loss=loss, reduction="mean", dtype=np.float32, bias=True, l2=0.1, m=7, scale=1.0, seed=5
-            )  # fmt: skip
+            case = Case(sizes=[6, 6, 6, 6], activation=activation, loss=loss)  # fmt: skip
             model, criterion, X, y = case.build()
             X[0] = 0
             model.linear1.bias.data = np.zeros(6)  # type: ignore[attr-defined]  # pre-activations of exactly 0, at the kink
@@ -272,19 +258,7 @@ def test_a_planted_mistake_is_seen(kind: str, monkeypatch: pytest.MonkeyPatch) -
 def test_the_copy_without_a_mistake_is_equal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manual, "backprop", with_mistake("db[l] = bias_gradient(dZ[l])", "db[l] = bias_gradient(dZ[l]) ").backprop)
     for loss in LOSSES:
-        case = Case(
-            sizes=[6, 6, 6],
-            activation="tanh",
-            init=None,
-            loss=loss,
-            reduction="mean",
-            dtype=np.float32,
-            bias=True,
-            l2=0.1,
-            m=7,
-            scale=1.0,
-            seed=5,
-        )
+        case = Case(sizes=[6, 6, 6], activation="tanh", loss=loss)
         model, criterion, X, y = case.build()
         assert check.compare(model, criterion, X, y, l2=0.1, witnesses=False).ok
 

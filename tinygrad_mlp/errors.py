@@ -68,11 +68,10 @@ def did_you_mean(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     names = list(known)
     given = str(name).lower()
     near = difflib.get_close_matches(given, names, n=2, cutoff=0.6) or [n for n in names if given and n.startswith(given[:3])][:2]
-    hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
+    if not near:
+        return UnknownNameError(f"unknown {kind} {str(name)!r}: known are {', '.join(names)}")
     return UnknownNameError(
-        f"unknown {kind} {str(name)!r}: {hint}(known: {', '.join(names)})".replace(": (known: ", ": known are ", 1).rstrip(
-            ")" if not near else ""
-        )
+        f"unknown {kind} {str(name)!r}: did you mean {' or '.join(map(repr, near))}? (known: {', '.join(names)})"
     )
 
 

@@ -18,7 +18,7 @@ from .errors import DataError, ShapeError, did_you_mean
 Array: TypeAlias = NDArray[Any]
 Axis: TypeAlias = int | tuple[int, ...] | None
 
-# np.sum and np.max are Python functions around these two, and cost a microsecond more
+# np.sum and np.max are Python functions around these two, and cost more
 total = np.add.reduce
 largest = np.maximum.reduce
 

@@ -1,7 +1,7 @@
 """What can stand in a rule in place of an array: the operators, methods and attributes that ndarray has.
 
 :class:`Operand` is the base of every reading of the rules. Each operator is one call of ``_apply`` with its primitive, past
-NumPy's protocols, which would cost half a microsecond more.
+NumPy's protocols, which would cost more.
 """
 
 from __future__ import annotations
