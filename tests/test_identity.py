@@ -42,7 +42,7 @@ class Case(dict[str, Any]):
         rng = np.random.default_rng(self["seed"])
         model = nn.MLP(self["sizes"], self["activation"], self["init"], self["bias"], self["dtype"], rng)
         X = rng.standard_normal((self["m"], self["sizes"][0])) * self["scale"]
-        X[rng.random(X.shape) < 0.2] = 0  # zeros of both signs: −0 and 0 are different bits
+        X[rng.random(X.shape) < 0.2] *= 0  # zeros of both signs: −0 and 0 are different bits
         k = self["sizes"][-1]
         labels = rng.integers(0, k, self["m"])
         y = (
