@@ -293,22 +293,22 @@ def test_create_graph_under_no_grad_still_records() -> None:
         (lambda x: tg.reshape(x), TensorTypeError, "shape=…"),
         (lambda x: tg.add(x), TensorTypeError, "takes 2 arrays"),
         (lambda x: tg.sum(x, 0, axis=0), TensorTypeError, "twice"),
-        (lambda x: x.__setitem__(0, 1.0), TensorTypeError, "tg.where"),
+        (lambda x: x.__setitem__(0, 1.0), GraphError, r"write t\.data\[i\] = v"),
         (lambda x: x.tanh(), AttributeError, r"write tg\.tanh\(x\)"),
         (lambda x: tg.sofmax(x), AttributeError, "did you mean 'softmax'"),
-        (lambda x: np.linalg.inv(x), UnsupportedError, r"np\.linalg\.inv has no derivative rule"),
-        (lambda x: np.tan(x), UnsupportedError, r"np\.tan has no.*np\.tanh"),
-        (lambda x: np.add.reduce(x), UnsupportedError, r"np\.sum"),
+        (lambda x: np.linalg.eigvals(x), UnsupportedError, r"np\.linalg\.eigvals has no.*np\.linalg\.eigvalsh"),
+        (lambda x: np.i0(x), UnsupportedError, r"np\.i0 has no derivative rule"),
+        (lambda x: np.add.reduceat(x, [0, 1]), UnsupportedError, r"np\.sum"),
         (lambda x: np.add.at(x, 0, 1.0), UnsupportedError, r"np\.add\.at is not supported on tensors: write x\[index\]"),
         (lambda x: np.add(np.ones(2), x, out=np.ones(2)), UnsupportedError, "out="),
         (lambda x: np.add(x, x, where=np.array([True, False])), UnsupportedError, "where="),
-        (lambda x: np.sum(x, dtype=np.float32), UnsupportedError, "astype"),
+        (lambda x: np.mean(x, dtype=np.float32), UnsupportedError, "astype"),
         (lambda x: np.max(x, initial=3.0), UnsupportedError, "initial="),
         (lambda x: np.concatenate([x, x], dtype=np.float32), UnsupportedError, "dtype="),
         (lambda x: setattr(x * 2, "data", np.ones(2)), GraphError, "detach"),
         (lambda x: setattr(x, "data", np.ones(3)), ShapeError, r"\(3,\)"),
         (lambda x: pickle.dumps(x * 2), GraphError, "detach"),
-        (lambda x: (x * 1j).sum().backward(1.0), TensorTypeError, "complex"),
+        (lambda x: (x * 1j).sum().backward(), GraphError, "only a real number can be a loss"),
     ],
 )
 def test_errors_say_what_to_write(call: Any, error: type[Exception], text: str) -> None:
@@ -360,19 +360,20 @@ def test_new_data_does_not_change_earlier_values() -> None:
     assert w.data.tolist() == [4, 5]
 
 
-def test_a_graph_whose_data_was_written_into_refuses() -> None:
+def test_a_graph_keeps_the_old_values_when_data_is_written_into() -> None:
     x = leaf(1.0, 2.0)
     y = (x * x).sum()
     x.data -= 5
-    with pytest.raises(
-        GraphError, match=r"multiply \(created at .*test_engine\.py:\d+\) was written into|an input of .*written into"
-    ):
-        y.backward()
-    assert x.grad is None
+    y.backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2, 4]
+    x.zero_grad()
     (x * x).sum().backward()
     assert x.grad.tolist() == [-8, -6]
-    with pytest.raises(GraphError, match="computed tensor"):
+    with pytest.raises(ValueError, match="read-only"):
         (x * 2).data -= 1
+    with pytest.raises(GraphError, match="computed tensor"):
+        (x * 2).data = np.zeros(2)
 
 
 def test_repr() -> None:

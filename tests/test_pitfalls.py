@@ -988,7 +988,7 @@ def test_81_backward_without_a_graph_is_refused():
         gradients(x * x, Tensor([2.0]))
 
 
-@pytest.mark.parametrize("data", [1, [1, 2], [True], 1j, np.array([1, 2], np.uint8)], ids=repr)
+@pytest.mark.parametrize("data", [1, [1, 2], [True], np.array([1, 2], np.uint8)], ids=repr)
 def test_82_only_floats_require_gradients(data):
     with pytest.raises(TypeError, match="float"):
         Tensor(data, requires_grad=True)
@@ -1079,7 +1079,7 @@ def test_86_augmented_assignment_is_differentiated():
 
 def test_86_a_refused_assignment_changes_nothing():
     x, a = leaf([1.0, 2.0]), np.array([3.0, 4.0])
-    with pytest.raises(TypeError):
+    with pytest.raises(GraphError, match=r"write t\.data\[i\] = v"):
         x[0] = 5.0
     with pytest.raises(TypeError):
         a += x

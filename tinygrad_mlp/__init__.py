@@ -11,19 +11,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import rules
+from . import fft, linalg
+from .anomaly import detect_anomaly
+from .guard import guard
 from .modes import is_recording, no_grad
-from .rules import *  # noqa: F403  # every primitive is a public function: the table is the list
+from .namespace import members
 from .tensor import Tensor, gradients
 from .version import __version__
 
 if TYPE_CHECKING:
     from . import check, data, manual, nn, optim
 
+FUNCTIONS = members()
+"""Every function of the table, every composed one, and the rest of the array API: the tables are the list."""
+globals().update(FUNCTIONS)
+
 LIBRARY = ("check", "data", "manual", "nn", "optim")
 """The floors above the engine: imported when they are first used, so that ``import tinygrad_mlp`` costs little."""
 
-__all__ = ["Tensor", "__version__", "gradients", "is_recording", "no_grad", *LIBRARY, *rules.PRIMITIVES]
+ENGINE = ("Tensor", "__version__", "detect_anomaly", "fft", "gradients", "guard", "is_recording", "linalg", "no_grad")
+
+__all__ = [*ENGINE, *LIBRARY, *FUNCTIONS]  # noqa: PLE0604  # names from the table
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,8 @@
 """The one place that speaks NumPy's protocols: what ``np.exp(x)`` and ``np.ones(3) @ x`` mean when x is one of our operands.
 
-Ufuncs and NumPy functions become ``x._apply(primitive, inputs, params)``; what that does (record a node, write a
-statement …) is up to the reading. What is not in the table is refused by name: nothing falls back to object arrays or
-leaves the graph in silence.
+Ufuncs and NumPy functions become ``x._apply(primitive, inputs, params)``, or a call of a composed function that ends in such
+calls; what they do (record a node, write a statement …) is up to the reading. What is not in the table is refused by name:
+nothing falls back to object arrays or leaves the graph in silence.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from . import rules
+from . import composed, rules
 from .errors import UnsupportedError
-from .primitive import BY_NUMPY, Primitive
+from .passthrough import CONSTANT_FUNCTIONS, INSPECTING_FUNCTIONS
+from .primitive import BY_NUMPY, COMPOSED_BY_NUMPY, Primitive
 
-__all__ = ["Dispatched", "around", "dot", "plain_index", "swapaxes"]
+__all__ = ["Dispatched", "composed", "plain_index"]
 
-SYNONYMS = {"a_min": "min", "a_max": "max", "ddof": "correction"}
+SYNONYMS = {"a_min": "min", "a_max": "max", "ddof": "correction", "dim": "axis", "newshape": "shape", "q": "q"}
 
 
 class Dispatched:
@@ -39,23 +39,21 @@ class Dispatched:
         raise NotImplementedError(f"{cls.__name__} is no complete reading: it lacks _constant")
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__":
-            instead = {"reduce": "np.sum, np.max, np.min", "at": "x[index] and +", "outer": "x[:, None] and an operator"}
-            refuse(
-                f"np.{ufunc.__name__}.{method}", "supported on tensors", f"write {instead.get(method, 'it with array functions')}"
-            )
         if kwargs.get("out") is not None:
             refuse(
                 f"np.{ufunc.__name__} with out=",
                 "possible",
                 "a result with a graph cannot be written into an existing array; write a = a + t in place of a += t",
             )
+        if method != "__call__":
+            return ufunc_method(ufunc, method, inputs, kwargs)
         op = BY_NUMPY.get(ufunc)
-        if op is not None:
+        function = COMPOSED_BY_NUMPY.get(ufunc)
+        if op is not None or function is not None:
             for name in kwargs:
                 refuse(f"np.{ufunc.__name__} with {name}=", "supported on tensors", f"write it without {name}= (where: tg.where)")
-            return self._apply(op, inputs, op.params)
-        if ufunc in rules.CONSTANT:
+            return function(*inputs) if function is not None else self._apply(op, inputs, op.params) if op is not None else None
+        if ufunc in CONSTANT_FUNCTIONS:
             return self._constant(ufunc, inputs, kwargs)
         return unknown(ufunc)
 
@@ -63,68 +61,32 @@ class Dispatched:
         op = BY_NUMPY.get(function)
         if op is not None:
             return op(*arrays_and_axis(function, args, kwargs)) if op.variadic else call(op, function, args, kwargs)
-        if function in COMPOSED:
-            known = list(signature(COMPOSED[function]))
-            for name in (*kwargs.keys() - known, *map(str, args[len(known) :])):
-                refuse(f"{name_of(function)} with {name}", "supported on tensors", f"its arguments here are {', '.join(known)}")
-            return COMPOSED[function](*args, **kwargs)
-        if function in rules.CONSTANT or function in rules.INSPECTORS:
-            return self._constant(function, args, kwargs, wrap=function in rules.CONSTANT)
+        ours = COMPOSED_BY_NUMPY.get(function)
+        if ours is not None:
+            return call_composed(ours, function, args, kwargs)
+        if function in CONSTANT_FUNCTIONS or function in INSPECTING_FUNCTIONS:
+            return self._constant(function, args, kwargs, wrap=function in CONSTANT_FUNCTIONS)
         return unknown(function)
 
 
-# --- NumPy functions that are made of primitives --------------------------------------------------------------------------
+REDUCE = {np.add: rules.sum, np.multiply: rules.prod, np.maximum: rules.max, np.minimum: rules.min}
+ACCUMULATE = {np.add: rules.cumulative_sum, np.multiply: rules.cumulative_prod}
 
 
-def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    """Two axes exchanged."""
-    order = list(range(a.ndim))
-    i, j = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
-    order[i], order[j] = order[j], order[i]
-    return rules.permute_dims(a, axes=tuple(order))
+def ufunc_method(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """``np.add.reduce`` and its like, where a primitive means the same; ``outer`` of every binary one."""
+    if method == "reduce" and ufunc in REDUCE and kwargs.keys() <= {"axis", "keepdims"}:
+        return REDUCE[ufunc](inputs[0], axis=kwargs.get("axis", 0), keepdims=kwargs.get("keepdims", False))
+    if method == "accumulate" and ufunc in ACCUMULATE and kwargs.keys() <= {"axis"}:
+        return ACCUMULATE[ufunc](inputs[0], axis=kwargs.get("axis", 0))
+    if method == "outer" and ufunc in BY_NUMPY and not kwargs:
+        x, y = inputs
+        return BY_NUMPY[ufunc](rules.reshape(x, shape=np.shape(x) + (1,) * np.ndim(y)), y)
+    instead = {"at": "x[index] += values", "reduceat": "slices and np.sum"}.get(method, "it with array functions")
+    refuse(f"np.{ufunc.__name__}.{method}", "supported on tensors", f"write {instead}")
 
 
-def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    """Axes moved to other places, the rest in order."""
-    start, end = normalize_axis_tuple(source, a.ndim), normalize_axis_tuple(destination, a.ndim)
-    order = [n for n in range(a.ndim) if n not in start]
-    for place, axis in sorted(zip(end, start, strict=True)):
-        order.insert(place, axis)
-    return rules.permute_dims(a, axes=tuple(order))
-
-
-def dot(a: Any, b: Any) -> Any:
-    """NumPy's dot for up to two axes: a product of numbers, vectors and matrices."""
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return rules.multiply(a, b)
-    if np.ndim(b) > 2 or (np.ndim(a) > 2 and np.ndim(b) > 1):
-        refuse("np.dot of stacks of matrices", "supported", "np.dot and @ differ there; write a @ b for a batch of products")
-    return rules.matmul(a, b)
-
-
-def around(a: Any, decimals: int = 0) -> Any:
-    """The entries rounded to so many decimals; constant almost everywhere."""
-    return rules.round(a) if decimals == 0 else rules.round(a * 10.0 ** int(decimals)) / 10.0 ** int(decimals)
-
-
-def full_like(a: Any, fill_value: Any) -> Any:
-    """The number fill_value in the shape and dtype of a; its gradient is the sum of what arrives."""
-    return rules.broadcast_to(rules.astype(fill_value, dtype=a.dtype), shape=np.shape(a))
-
-
-COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {
-    np.swapaxes: swapaxes,
-    np.matrix_transpose: lambda x: x.mT,
-    np.moveaxis: moveaxis,
-    np.ravel: lambda a: rules.reshape(a, shape=-1),
-    np.dot: dot,
-    np.full_like: full_like,
-    np.round: around,
-    np.around: around,
-}
-
-
-# --- from a NumPy call to a primitive's call --------------------------------------------------------------------------
+# --- from a NumPy call to our call ------------------------------------------------------------------------------------
 
 
 def plain_index(index: Any) -> Any:
@@ -142,7 +104,7 @@ def plain_part(part: Any) -> Any:
 
 @functools.cache
 def signature(function: Callable[..., Any]) -> dict[str, Any]:
-    """The parameters of a NumPy function, in order, with their defaults."""
+    """The parameters of a function, in order, with their defaults (``inspect.Parameter.empty``: none)."""
     import inspect
 
     try:
@@ -150,6 +112,15 @@ def signature(function: Callable[..., Any]) -> dict[str, Any]:
     except ValueError:  # written in C, without a signature
         return {}
     return {name: p.default for name, p in parameters.items()}
+
+
+@functools.cache
+def positional(function: Callable[..., Any]) -> tuple[list[str], bool]:
+    """Our function's parameters that are given by position only, and whether it takes any number of arrays."""
+    import inspect
+
+    parameters = inspect.signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY], any(p.kind is p.VAR_POSITIONAL for p in parameters)
 
 
 def call(op: Primitive, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -170,13 +141,46 @@ def call(op: Primitive, function: Callable[..., Any], args: Sequence[Any], kwarg
             params[meaning] = value
         elif meaning in names[: len(op.rules)]:
             inputs[names.index(meaning)] = value
-        elif name not in known or value is not known[name]:
-            cure = "convert with t.astype(dtype) first" if name == "dtype" else f"write it without {name}="
-            refuse(f"{name_of(function)} with {name}=", "supported on tensors", cure)
+        else:
+            only_default(function, name, value, known)
     absent = [name for name, x in zip(names, inputs[: len(inputs) - op.optional], strict=False) if x is None]
     if absent:
         refuse(f"{name_of(function)} without {' and '.join(absent)}", "supported on tensors", f"give all {len(op.rules)} arrays")
     return op(*inputs, **params)
+
+
+def call_composed(ours: Callable[..., Any], function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Call a composed function as a NumPy function was called: arrays by position, everything else by name."""
+    theirs, mine = signature(function), signature(ours)
+    arrays, variadic = positional(ours)
+    if variadic or not theirs:
+        return ours(*args, **kwargs)
+    given = dict(zip(theirs, args, strict=False)) | kwargs
+    if len(args) > len(theirs):
+        refuse(f"{name_of(function)} with {len(args)} arguments", "supported on tensors", f"it takes {', '.join(theirs)}")
+    by_position: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
+    order = list(theirs)
+    for name, value in given.items():
+        meaning = SYNONYMS.get(name, name)
+        place = order.index(name) if name in order else len(arrays)
+        if meaning in arrays:
+            by_position[meaning] = value
+        elif place < len(arrays) and order[place] not in mine:
+            by_position[arrays[place]] = value
+        elif meaning in mine:
+            by_name[meaning] = value
+        else:
+            only_default(function, name, value, theirs)
+    leading = [by_position[name] for name in arrays if name in by_position]
+    return ours(*leading, **by_name)
+
+
+def only_default(function: Callable[..., Any], name: str, value: Any, known: dict[str, Any]) -> None:
+    """An argument that we do not have may be given if it says what is the case anyway."""
+    if name not in known or value is not known[name]:
+        cure = "convert with t.astype(dtype) first" if name == "dtype" else f"write it without {name}="
+        refuse(f"{name_of(function)} with {name}=", "supported on tensors", cure)
 
 
 def arrays_and_axis(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any]:
@@ -203,14 +207,20 @@ def name_of(function: Callable[..., Any]) -> str:
     )
 
 
+NEAREST = {"eig": "linalg.eigh", "eigvals": "linalg.eigvalsh", "apply_along_axis": "stack", "vectorize": "stack"}
+"""For names whose meaning is near, though their spelling is not."""
+
+
 def unknown(function: Callable[..., Any]) -> NoReturn:
     """Refuse a NumPy function that is not in the table, with the nearest ones that are."""
     import difflib
 
-    known: list[Callable[..., Any]] = [*BY_NUMPY, *COMPOSED, *rules.CONSTANT]
-    names = sorted({f.__name__ for f in known if hasattr(np, f.__name__)})
-    near = difflib.get_close_matches(function.__name__, names, n=3, cutoff=0.6)
-    hint = f"nearest supported names: {', '.join('np.' + n for n in near)}; " if near else ""
+    known = sorted(
+        {name_of(f) for f in (*BY_NUMPY, *COMPOSED_BY_NUMPY, *CONSTANT_FUNCTIONS) if (f.__module__ or "numpy").startswith("numpy")}
+    )
+    near = [f"np.{NEAREST[function.__name__]}"] if function.__name__ in NEAREST else []
+    near += difflib.get_close_matches(name_of(function), known, n=3, cutoff=0.7)
+    hint = f"nearest supported names: {', '.join(near)}; " if near else ""
     raise UnsupportedError(
         f"{name_of(function)} has no derivative rule in tinygrad_mlp: {hint}to leave the graph on purpose, "
         f"pass t.numpy() in place of t"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 __all__ = [
+    "AnomalyError",
     "DataError",
     "GradientError",
     "GraphError",
@@ -35,6 +36,15 @@ class GraphError(RuntimeError):
 
 class GradientError(RuntimeError):
     """A rule that failed, or that broke the contract of the table, during a backward pass."""
+
+
+class AnomalyError(FloatingPointError):
+    """A NaN or an infinity that an operation made, under :class:`tinygrad_mlp.detect_anomaly`: which one, where, and why."""
+
+    operation: str = ""
+    line: str = ""
+    cause: str = ""
+    fix: str = ""
 
 
 class UnsupportedError(TypeError):

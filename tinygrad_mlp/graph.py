@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from collections.abc import Iterator, Sequence
 from types import CodeType
 from typing import Any
@@ -17,7 +18,9 @@ import numpy as np
 
 from . import rules
 from .errors import GradientError, GraphError, TensorTypeError, describe
-from .kernels import Array
+from .guard import changed
+from .kernels.shapes import Array
+from .modes import MODES
 from .primitive import Primitive
 
 __all__ = ["Node", "sweep", "topological"]
@@ -39,8 +42,9 @@ class Node:
         afterwards does not change them, so the gradient stays that of the computation that was run
     edges : the inputs to which gradients flow, each with its position: (0, x), (1, y)
     params : the primitive's parameters
-    stamp : when it was computed, or, for a leaf, when its array was last written into: times of one clock
+    stamp : when it was computed, a time of one clock; 0 for a leaf
     grad : for leaves, the accumulated gradient, a plain ndarray
+    extras : what few nodes have, else ``None``
     """
 
     __slots__ = (
@@ -48,12 +52,12 @@ class Node:
         "array",
         "arrays",
         "edges",
+        "extras",
         "grad",
         "inputs",
         "op",
         "origin",
         "params",
-        "retains_grad",
         "stamp",
         "tracked",
     )
@@ -66,9 +70,29 @@ class Node:
     edges: tuple[tuple[int, Node], ...]
     params: dict[str, Any]
     grad: Array | None
-    retains_grad: bool
     stamp: int
     origin: tuple[CodeType, int] | None
+    extras: Extras | None
+
+
+class Extras:
+    """What few nodes have.
+
+    Attributes
+    ----------
+    past : what this node was before ``t[i] = v`` made it the result of an assignment
+    exposed : a weak reference to the writable view that ``.data`` has handed out
+    samples : for large constants that were not copied, their position and some of their entries
+    retains_grad : whether ``backward()`` is to leave a gradient here although this is no leaf
+    """
+
+    __slots__ = ("exposed", "past", "retains_grad", "samples")
+
+    def __init__(self) -> None:
+        self.past: Node | None = None
+        self.exposed: weakref.ref[Array] | None = None
+        self.samples: list[tuple[int, bytes]] = []
+        self.retains_grad = False
 
 
 def origin() -> tuple[CodeType, int] | None:
@@ -86,9 +110,14 @@ def origin() -> tuple[CodeType, int] | None:
 
 def line_of(node: Node) -> str:
     """The user's line that created the node, ``file:line``."""
-    if node.origin is None:
+    return place(node.origin)
+
+
+def place(taken: tuple[CodeType, int] | None) -> str:
+    """What :func:`origin` has taken, as ``file:line``."""
+    if taken is None:
         return "an unknown line"
-    code, instruction = node.origin
+    code, instruction = taken
     for start, stop, line in code.co_lines():
         if start <= instruction < stop and line is not None:
             return f"{code.co_filename}:{line}"
@@ -110,11 +139,16 @@ def topological(root: Node) -> Iterator[Node]:
                 f"backward() (or by one that failed): write backward(retain_graph=True) there, or compute the value again"
             )
         for _, x in node.edges:
-            if x in users:
-                users[x] += 1
-            else:
-                users[x] = 1
-                stack.append(x)
+            if x.stamp > node.stamp:  # it has been assigned to since, and was another value then
+                stack.append(settled(node))
+                break
+        else:
+            for _, x in node.edges:
+                if x in users:
+                    users[x] += 1
+                else:
+                    users[x] = 1
+                    stack.append(x)
     ready = [root]
     while ready:
         node = ready.pop()
@@ -127,6 +161,25 @@ def topological(root: Node) -> Iterator[Node]:
                 ready.append(x)
 
 
+def settled(node: Node) -> Node:
+    """The node, with those versions of its inputs that it was computed from in place of what ``t[i] = v`` has made of them."""
+    versions = {}
+    for x in node.inputs:
+        if isinstance(x, Node):
+            version: Node | None = x
+            while version is not None and version.stamp > node.stamp:
+                version = version.extras.past if version.extras is not None else None
+            if version is None:
+                raise GraphError(
+                    f"an input of {node.op} (created at {line_of(node)}) was assigned to afterwards, and a backward() has freed "
+                    f"its old value: write backward(retain_graph=True) there"
+                )
+            versions[id(x)] = version
+    node.inputs = tuple(versions[id(x)] if isinstance(x, Node) else x for x in node.inputs)
+    node.edges = tuple((i, versions[id(x)]) for i, x in node.edges)
+    return node
+
+
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """The sum of g over the axes along which an operand of the given shape was broadcast: the transpose of broadcasting.
 
@@ -137,8 +190,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """
     added = g.ndim - len(shape)
     stretched = tuple(i + added for i, n in enumerate(shape) if n == 1 and g.shape[i + added] != 1)
-    g = rules.sum(g, axis=(*range(added), *stretched), keepdims=False)
-    return rules.reshape(g, shape=shape) if stretched else g
+    g = rules.sum(g, axis=(*range(added), *stretched), dtype=None, keepdims=False)
+    return rules.reshape(g, shape=shape, copy=None) if stretched else g
 
 
 def fit(g: Any, node: Node, x: Node) -> Any:
@@ -150,13 +203,15 @@ def fit(g: Any, node: Node, x: Node) -> Any:
         if g.shape != shape:
             raise GradientError(f"the rule of {node.op} gave a gradient of shape {given} for an input of shape {shape}")
     if g.dtype != dtype:
-        if g.dtype.kind == "c":
-            raise TensorTypeError(
-                f"a complex gradient arrives at a real tensor, in {node.op} at {line_of(node)}: gradients through complex "
-                f"numbers are not supported; write the real and the imaginary part as two real tensors"
-            )
+        if g.dtype.kind == "c" and dtype.kind != "c":
+            g = rules.real(g)  # of a + ib only a is there
         g = rules.astype(g, dtype=dtype)
     return g
+
+
+def conjugate(g: Any) -> Any:
+    """∂L/∂a + i ∂L/∂b from ∂L/∂a − i ∂L/∂b, and back; real gradients are themselves."""
+    return rules.conj(g) if g.dtype.kind == "c" else g
 
 
 def sweep(
@@ -180,19 +235,29 @@ def sweep(
     Returns
     -------
     The gradients by node: arrays that nothing else refers to, or Tensors with ``create_graph``.
+
+    Notes
+    -----
+    The gradient with respect to a complex a + ib is ∂L/∂a + i ∂L/∂b, PyTorch's convention, in which a step against it is the
+    steepest descent. Between the ends of the sweep its conjugate is handed on: with that the rule of an analytic function
+    is the one of real numbers.
     """
     results: dict[Node, Any] = {}
-    arrived = {root: seed}
+    unused: dict[Node, Any] = {}  # where it is known that the result does not depend on a node's entries at all
+    arrived = {root: conjugate(seed)}
     ours = {root: True}  # whether what has arrived is in a buffer of its own: rules may hand on views, g itself, an input
     for node in topological(root):
         if node not in arrived:
             continue  # no rule sent anything here
         g, mine = arrived.pop(node), ours.pop(node)
-        if (node.op is None or node.retains_grad) if wanted is None else wanted.get(node, False):
-            results[node] = g if mine or create_graph else np.array(g)
+        if (node.op is None or retains_grad(node)) if wanted is None else wanted.get(node, False):
+            results[node] = conjugate(g if mine or create_graph else np.array(g))
         if node.op is None:
             continue
-        for x, gx, new in pull_back(node, node.op, g, wanted, create_graph):
+        dead = unused.pop(node, None) if unused else None
+        for x, gx, new in pull_back(node, node.op, g, wanted, create_graph, dead):
+            if unused or dead is not None or node.op is rules.where:
+                note_unused(unused, node, x, dead, first=x not in arrived)
             if x not in arrived:
                 arrived[x], ours[x] = gx, new
             elif ours[x]:
@@ -202,14 +267,57 @@ def sweep(
                 arrived[x], ours[x] = (both, False) if create_graph else (np.asarray(both), True)
         if free:
             node.inputs, node.edges, node.arrays = (), (), None
+            if node.extras is not None:
+                node.extras.past = None
     return results
 
 
+def note_unused(unused: dict[Node, Any], node: Node, x: Node, dead: Any, first: bool) -> None:
+    """Note which entries of x nothing depends on, as far as node knows: those that a where() did not select.
+
+    There the gradient is 0 whatever the slopes before are, also where one is infinite: 0 · ∞ is then 0, not NaN. That is no
+    convention but the chain rule: a function that does not depend on u does not depend on what u is computed from. Entry by
+    entry it passes elementwise functions; where a node has several users, all must agree.
+    """
+    if node.op is rules.where:
+        condition = np.broadcast_to(np.asarray(node.arrays[0], bool), node.array.shape) if node.arrays is not None else None
+        branches = [i for i, y in node.edges if y is x]
+        mine = None if condition is None or len(branches) != 1 else ~condition if branches == [1] else condition
+        dead = mine if dead is None or mine is None else mine | dead
+    elif node.op is None or not node.op.elementwise:
+        dead = None
+    if dead is None or x.array.shape != node.array.shape:
+        unused.pop(x, None)
+    elif first:
+        unused[x] = dead
+    elif x in unused:
+        unused[x] = unused[x] & dead
+
+
+def retains_grad(node: Node) -> bool:
+    """Whether a gradient is to be left at this node although it is no leaf."""
+    return node.extras is not None and node.extras.retains_grad
+
+
 def pull_back(
-    node: Node, op: Primitive, g: Any, wanted: dict[Node, bool] | None, create_graph: bool
+    node: Node, op: Primitive, g: Any, wanted: dict[Node, bool] | None, create_graph: bool, dead: Any = None
 ) -> list[tuple[Node, Any, bool]]:
-    """The gradients of one node's inputs, given its own: each input, what goes to it, and whether that is a new array."""
+    """The gradients of one node's inputs, given its own: each input, what goes to it, and whether that is a new array.
+
+    ``dead`` marks entries of the node that nothing depends on; of an elementwise function they send 0, whatever the slope.
+    """
     found = []
+    if node.extras is not None and changed(node.arrays or (), node.extras.samples):
+        raise GraphError(
+            f"an array that {op.name} (created at {line_of(node)}) was given has been written into since: its gradient needs the "
+            f"old values; run backward() first, or give {op.name} a copy"
+        )
+    if op.real and any(getattr(a, "dtype", np.dtype(float)).kind == "c" for a in node.arrays or ()):
+        raise TensorTypeError(
+            f"gradients of {op.name} (created at {line_of(node)}) are not supported for complex numbers: write it with real "
+            f"tensors, z.real and z.imag"
+        )
+    watch = MODES.get().anomaly
     z: Any = node if create_graph else node.array
     args: Sequence[Any] = graph_inputs(node) if create_graph else node.arrays or ()
     together: Sequence[Any] | None = None  # the gradients of all inputs, which a variadic rule gives at once
@@ -217,15 +325,14 @@ def pull_back(
         rule = op.rules[0 if op.variadic else i]
         if rule is None or (wanted is not None and x not in wanted):
             continue
-        if x.stamp > node.stamp:
-            raise GraphError(
-                f"an input of {op.name} (created at {line_of(node)}) was written into after it was used, as by t.data -= step: "
-                f"its old value is gone; run backward() before the update, or write t.data = t.data - step"
-            )
         try:
             if op.variadic:
                 together = together or rule(g, z, *args, **node.params)
                 gx = together[i]
+            elif dead is not None and op.elementwise:
+                with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                    gx = rule(g, z, *args, **node.params)
+                gx = rules.where(dead, 0, gx) if gx.shape == dead.shape else gx
             else:
                 gx = rule(g, z, *args, **node.params)
         except Exception as error:
@@ -237,6 +344,10 @@ def pull_back(
             gx = fit(gx, node, x)
         if type(gx) is not np.ndarray and not create_graph:
             gx = np.asarray(gx)  # NumPy turns 0-d results into scalars
+        if watch:
+            from .anomaly import inspect_gradient
+
+            inspect_gradient(node, op, i, g, gx)
         new = x.op is None and not create_graph and not op.variadic and is_new(gx, g, z, args)  # of use for leaves only
         found.append((x, gx, new))
     return found
@@ -253,14 +364,20 @@ def is_new(gx: Any, g: Any, z: Any, args: Sequence[Any]) -> bool:
 
 
 def graph_inputs(node: Node) -> Sequence[Any]:
-    """The inputs of a node as nodes, for rules that record; refused if one has been given new data in between."""
-    for x, array in zip(node.inputs, node.arrays or (), strict=True):
-        if isinstance(x, Node) and x.array is not array:
+    """The inputs of a node for rules that record: nodes where gradients flow, the arrays of that time everywhere else.
+
+    Refused if a node has been given new data in between.
+    """
+    arrays = node.arrays or ()
+    args = list(arrays)
+    for i, x in node.edges:
+        if x.array is not arrays[i] and not np.array_equal(x.array, arrays[i], equal_nan=True):
             raise GraphError(
                 f"an input of {node.op} (created at {line_of(node)}) was given new data after it was used: "
                 f"take create_graph=True gradients before the update, or compute the output again"
             )
-    return node.inputs
+        args[i] = x
+    return args
 
 
 def between(root: Node, wanted: Sequence[Node]) -> dict[Node, bool]:

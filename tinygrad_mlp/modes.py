@@ -1,4 +1,4 @@
-"""Recording or not: the mode in which operations are noted in a graph, for each thread and async task by itself."""
+"""Modes: whether operations are noted in a graph, watched or guarded, for each thread and async task by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from .errors import TensorTypeError
 
@@ -15,22 +15,33 @@ __all__ = ["is_recording", "no_grad", "recording"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-NOT_RECORDING: ContextVar[int] = ContextVar("tinygrad_mlp.not_recording", default=0)  # how many no_grad blocks are open
+
+class Modes(NamedTuple):
+    """What is switched on or off in this thread or task."""
+
+    paused: int = 0  # how many no_grad blocks are open
+    anomaly: bool = False
+    full_guard: bool = False
+
+
+DEFAULT = Modes()
+MODES: ContextVar[Modes] = ContextVar("tinygrad_mlp.modes", default=DEFAULT)
 
 
 @contextlib.contextmanager
 def recording(on: bool) -> Iterator[None]:
     """Switch recording on or off for the block, in this thread or task only."""
-    token = NOT_RECORDING.set(0 if on else NOT_RECORDING.get() + 1)
+    modes = MODES.get()
+    token = MODES.set(Modes(0 if on else modes.paused + 1, modes.anomaly, modes.full_guard))
     try:
         yield
     finally:
-        NOT_RECORDING.reset(token)
+        MODES.reset(token)
 
 
 def is_recording() -> bool:
     """Whether operations are recorded here: False inside :class:`no_grad`."""
-    return not NOT_RECORDING.get()
+    return not MODES.get().paused
 
 
 class no_grad:  # noqa: N801  # used like a function, as in PyTorch
@@ -59,11 +70,13 @@ class no_grad:  # noqa: N801  # used like a function, as in PyTorch
             raise TensorTypeError("no_grad is called before it decorates: write @no_grad()")
 
     def __enter__(self) -> None:
-        NOT_RECORDING.set(NOT_RECORDING.get() + 1)
+        modes = MODES.get()
+        MODES.set(Modes(modes.paused + 1, modes.anomaly, modes.full_guard))
 
     def __exit__(self, *exception: object) -> None:
         # not below 0: the context that entered need not be the one that leaves (a generator closed by another task)
-        NOT_RECORDING.set(max(0, NOT_RECORDING.get() - 1))
+        modes = MODES.get()
+        MODES.set(Modes(max(0, modes.paused - 1), modes.anomaly, modes.full_guard))
 
     def __call__(self, function: F) -> F:
         if inspect.isasyncgenfunction(function):

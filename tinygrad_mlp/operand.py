@@ -12,8 +12,10 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from . import rules
-from .dispatch import Dispatched, around, dot, plain_index, swapaxes
-from .primitive import TABLE
+from .composed.products import dot
+from .composed.shapes import swapaxes
+from .dispatch import Dispatched, plain_index
+from .primitive import COMPOSED, TABLE
 
 __all__ = ["Operand"]
 
@@ -131,6 +133,24 @@ class Operand(Dispatched):
     def __rxor__(self, other: Any) -> Any:
         return self._constant(np.bitwise_xor, (other, self), NO_PARAMS)
 
+    def __lshift__(self, other: Any) -> Any:
+        return self._constant(np.left_shift, (self, other), NO_PARAMS)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return self._constant(np.left_shift, (other, self), NO_PARAMS)
+
+    def __rshift__(self, other: Any) -> Any:
+        return self._constant(np.right_shift, (self, other), NO_PARAMS)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return self._constant(np.right_shift, (other, self), NO_PARAMS)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __invert__(self) -> Any:
         return self._constant(np.invert, (self,), NO_PARAMS)
 
@@ -141,7 +161,7 @@ class Operand(Dispatched):
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """The sum over axis."""
-        return self._apply(rules.sum, (self,), {"axis": axis, "keepdims": keepdims})
+        return self._apply(rules.sum, (self,), {"axis": axis, "dtype": None, "keepdims": keepdims})
 
     def mean(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """The mean over axis."""
@@ -165,11 +185,11 @@ class Operand(Dispatched):
 
     def round(self, decimals: int = 0) -> Any:
         """The entries rounded to so many decimals; constant almost everywhere."""
-        return around(self, decimals)
+        return self._apply(rules.round, (self,), {"decimals": decimals})
 
     def reshape(self, *shape: Any) -> Any:
         """The same entries in another shape, given as a tuple or as numbers; one of them may be −1."""
-        return self._apply(rules.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape})
+        return self._apply(rules.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape, "copy": None})
 
     def ravel(self) -> Any:
         """The entries in one axis, in index order."""
@@ -219,5 +239,5 @@ class Operand(Dispatched):
         return swapaxes(self, -1, -2)
 
     def __getattr__(self, name: str) -> NoReturn:
-        hint = f": write tg.{name}(x), a function of the package" if name in TABLE else ""
+        hint = f": write tg.{name}(x), a function of the package" if name in TABLE or name in COMPOSED else ""
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")

@@ -13,7 +13,9 @@ hands itself to that operand's class, through the one method that every reading 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sized
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
 
 from .errors import TensorTypeError, did_you_mean
 
@@ -27,6 +29,12 @@ TABLE: dict[str, Primitive] = {}
 BY_NUMPY: dict[Callable[..., Any], Primitive] = {}
 """The primitive behind each NumPy function."""
 
+COMPOSED: dict[str, Callable[..., Any]] = {}
+"""The functions that are made of primitives, by name: their derivatives follow."""
+
+COMPOSED_BY_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""The composed function behind each NumPy function."""
+
 
 class Primitive:
     """One entry of the table: a name, a forward function, a rule for each array argument.
@@ -39,7 +47,9 @@ class Primitive:
         A variadic primitive (``concat``) has one rule, which gives the gradients of all its arguments in a list.
     params : the parameters with their default values (``...`` marks one that must be given)
     kink : the value that the rules give where no derivative exists, in words; empty for smooth functions
+    elementwise : whether each entry of the result depends on one entry of each input only
     optional : how many of the last array arguments may be left out (``clip(x, 0)``: ``max`` is then ``None``)
+    real : whether the rules hold for real numbers only; a gradient through complex ones is then refused
 
     Examples
     --------
@@ -52,7 +62,7 @@ class Primitive:
     0.7864477329659274
     """
 
-    __slots__ = ("arrays", "forward", "kink", "name", "optional", "params", "rules", "variadic")
+    __slots__ = ("arrays", "elementwise", "forward", "kink", "name", "optional", "params", "real", "rules", "variadic")
 
     def __init__(
         self,
@@ -61,12 +71,15 @@ class Primitive:
         rules: tuple[Rule | None, ...],
         params: dict[str, Any],
         *,
+        elementwise: bool = False,
         kink: str = "",
         optional: int = 0,
+        real: bool = False,
         variadic: bool = False,
     ) -> None:
         self.name, self.forward, self.rules, self.params = name, forward, rules, params
-        self.kink, self.optional, self.variadic = kink, optional, variadic
+        self.kink, self.optional, self.real, self.variadic = kink, optional, real, variadic
+        self.elementwise = elementwise or (isinstance(forward, np.ufunc) and forward.signature is None)
         self.arrays = next((r.__code__.co_varnames[2 : 2 + len(rules)] for r in rules if r is not None), ())
         """The names of the array arguments, read off the rules."""
 
@@ -115,6 +128,21 @@ class Primitive:
         arrays = "any number of arrays" if self.variadic else f"{len(self.rules)} array{'s' * (len(self.rules) != 1)}"
         return f"<primitive {self.name}: {arrays}{''.join(f', {p}=' for p in self.params)}>"
 
+    @property
+    def __signature__(self) -> Any:
+        """The call's signature in the array API's form, for ``help`` and ``inspect``."""
+        from inspect import Parameter, Signature
+
+        names = ("arrays",) if self.variadic else self.arrays
+        free = len(names) - self.optional
+        arrays = [Parameter(n, Parameter.POSITIONAL_ONLY) for n in names[:free]]
+        arrays += [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=None) for n in names[free:]]
+        params = [
+            Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=Parameter.empty if d is ... else d)
+            for n, d in sorted(self.params.items(), key=lambda item: item[1] is not ...)
+        ]
+        return Signature([*arrays, *params])
+
     def __reduce__(self) -> tuple[Callable[[str], Primitive], tuple[str]]:
         return TABLE.__getitem__, (self.name,)  # a primitive is a constant: copies and pickles are the entry itself
 
@@ -123,9 +151,11 @@ def primitive(
     name: str,
     forward: Callable[..., Any],
     *rules: Rule | None,
+    elementwise: bool = False,
     kink: str = "",
     numpy: tuple[Callable[..., Any], ...] = (),
     optional: int = 0,
+    real: bool = False,
     variadic: bool = False,
     **params: Any,
 ) -> Primitive:
@@ -136,7 +166,31 @@ def primitive(
     """
     if name in TABLE:
         raise ValueError(f"the table has a primitive {name!r} already")
-    entry = TABLE[name] = Primitive(name, forward, rules, params, kink=kink, optional=optional, variadic=variadic)
+    entry = TABLE[name] = Primitive(
+        name, forward, rules, params, elementwise=elementwise, kink=kink, optional=optional, real=real, variadic=variadic
+    )
     for function in (forward, *numpy):
         BY_NUMPY[function] = entry
     return entry
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def composed(*numpy: Callable[..., Any], name: str = "") -> Callable[[F], F]:
+    """Enter a function that is made of primitives: under its own name (or ``name``), and as what each function of ``numpy`` means.
+
+    Its parameters are named and ordered as NumPy's or the array API's. It is written in plain NumPy, so that it computes
+    with arrays and records with Tensors.
+    """
+
+    def enter(function: F) -> F:
+        title = name or function.__name__
+        if title in TABLE or title in COMPOSED:
+            raise ValueError(f"there is a function {title!r} already")
+        COMPOSED[title] = function
+        for other in numpy:
+            COMPOSED_BY_NUMPY[other] = function
+        return function
+
+    return enter

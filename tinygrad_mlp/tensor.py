@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NoReturn, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .dispatch import plain_index
 from .errors import GraphError, ShapeError, TensorTypeError, operation_failed
-from .graph import Node, between, origin, sweep
-from .kernels import Array
-from .modes import NOT_RECORDING, recording
+from .graph import Extras, Node, between, origin, sweep
+from .guard import shielded
+from .kernels.shapes import Array
+from .modes import MODES, is_recording, recording
 from .operand import Operand
 from .primitive import TABLE, Primitive
 
@@ -75,16 +79,16 @@ class Tensor(Node, Operand):
 
     @property
     def data(self) -> Array:
-        """The value, an ndarray. Assigning gives a leaf new data of the same shape, and gradients of what was computed before
-        stay those of the old data. ``t.data -= step`` writes into the old data; a graph that still needs it then refuses.
+        """The value, an ndarray: of a leaf writable, of a computed tensor read-only. Assigning gives a leaf new data of the same
+        shape. Gradients of what was computed before stay those of the old data, however the data is changed: by assignment,
+        ``t.data -= step``, ``t.data[i] = v``, or through a view of it.
         """
-        return self.array
+        return read_only(self.array) if self.op is not None else self._exposed()
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
-        if value is self.array and self.op is None:  # t.data -= step: NumPy has written into the array already
-            self.stamp = next(CLOCK)
-            return
+        if self.extras is not None and self.extras.exposed is not None and value is self.extras.exposed():
+            return  # t.data -= step: NumPy has written into the array already
         if self.op is not None:
             raise GraphError(f"the data of a computed tensor ({self.op.name}) cannot be replaced: write t = t.detach() first")
         new = convert(value, self.array.dtype, "data")
@@ -127,9 +131,7 @@ class Tensor(Node, Operand):
 
     def numpy(self) -> Array:
         """The value as a read-only view, without a graph; ``.copy()`` it to write into it."""
-        view = self.array.view()
-        view.flags.writeable = False
-        return view
+        return read_only(self.array)
 
     def item(self) -> float | int | bool | complex:
         """The only entry, as a Python number.
@@ -148,13 +150,26 @@ class Tensor(Node, Operand):
         """The value as nested lists of Python numbers."""
         return self.array.tolist()
 
+    def _exposed(self) -> Array:
+        """The array for writing, by whoever asked for it. No graph refers to it, then or later: see :mod:`tinygrad_mlp.guard`."""
+        extras = self.extras = self.extras or Extras()
+        view = extras.exposed() if extras.exposed is not None else None
+        if view is None:
+            # what a graph, another tensor's view or a reader holds stays as it is; this tensor goes on with a copy
+            if sys.getrefcount(self.array) > UNSHARED or self.array.base is not None or not self.array.flags.writeable:
+                self.array = self.array.copy()
+            # through a memoryview every view of this view refers to it, so that it lives as long as anybody can write
+            view = np.asarray(memoryview(self.array))
+            extras.exposed = weakref.ref(view)
+        return view
+
     def detach(self) -> Tensor:
         """The same value without a graph: a constant."""
         return leaf(Tensor.__new__(Tensor), self.array.copy(), requires_grad=False)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """The value in another dtype. Gradients pass between floating dtypes; other dtypes carry none."""
-        return record(TABLE["astype"], (self,), {"dtype": np.dtype(dtype)})
+        return record(TABLE["astype"], (self,), {"dtype": np.dtype(dtype), "copy": True, "device": None})
 
     # --- gradients ------------------------------------------------------------------------------------------------
 
@@ -205,7 +220,8 @@ class Tensor(Node, Operand):
         """
         if not self.requires_grad:
             raise GraphError("retain_grad() on a tensor that does not require gradients: nothing will arrive here")
-        self.retains_grad = True
+        self.extras = self.extras or Extras()
+        self.extras.retains_grad = True
         return self
 
     def zero_grad(self) -> None:
@@ -224,6 +240,11 @@ class Tensor(Node, Operand):
                 raise ShapeError(
                     f"{caller} on a tensor of shape {self.shape} needs the gradient that arrives there: "
                     f"reduce it to one number, t.sum().backward(), or pass an array of that shape"
+                )
+            if self.array.dtype.kind == "c":
+                raise GraphError(
+                    f"{caller} on a complex tensor needs the gradient that arrives there: only a real number can be a loss; "
+                    f"write tg.real(t) or tg.abs(t) first, or pass ∂L/∂a + i ∂L/∂b"
                 )
             return np.ones(self.shape, self.dtype)
         seed = convert(gradient, self.dtype, "a gradient")
@@ -257,6 +278,42 @@ class Tensor(Node, Operand):
                 "or tg.stack([...]) to join tensors"
             )
         return np.array(self.array, dtype=dtype, copy=copy) if copy else np.asarray(self.numpy(), dtype=dtype)
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        """The package, which is an array API namespace."""
+        import tinygrad_mlp
+
+        known = ("2021.12", "2022.12", "2023.12", "2024.12")
+        if api_version not in (None, *known):
+            raise ValueError(f"the array API's version {api_version!r} is not known here: {', '.join(known)} are")
+        return tinygrad_mlp
+
+    @property
+    def device(self) -> str:
+        """Where the numbers are: on the CPU."""
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
+        """The tensor itself: there is no device but the CPU."""
+        if device != "cpu" or stream is not None:
+            raise ValueError(f"there is no device {device!r} with stream {stream!r}: NumPy computes on the 'cpu'")
+        return self
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """The numbers for another library, by the DLPack protocol; a tensor with a graph would lose it."""
+        if self.requires_grad:
+            raise BufferError("a tensor with a graph would lose it on the way: write t.detach()")
+        return self._exposed().__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
 
     def __len__(self) -> int:
         if not self.shape:
@@ -293,20 +350,91 @@ class Tensor(Node, Operand):
             raise ShapeError(f"a tensor of shape {self.shape} has no format {spec!r}: one entry has, or write np.round(t, 2)")
         return format(self.array.item(), spec) if spec else str(self)
 
-    def _in_place(self, other: Any) -> Any:
-        """``t += v`` makes a new tensor and calls it t; a leaf that requires gradients would be lost by that."""
-        if self.requires_grad and self.op is None:
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """``t[index] = value``: this tensor becomes the result of the assignment. What was computed from it before is not
+        affected, and gradients flow to the value and to the entries that were left.
+
+        Raises
+        ------
+        GraphError
+            For a leaf that requires gradients, which would stop being one.
+        """
+        index = plain_index(index)
+        if not isinstance(value, Tensor):
+            value = plain(TABLE["setitem"], value)
+        recorded = is_recording() and (self.tracked or getattr(value, "tracked", False))
+        if self.tracked and self.op is None and is_recording():
+            raise GraphError(
+                "a leaf that requires gradients is not assigned to: write t.data[i] = v to change the parameter itself, or "
+                "u = t * 1; u[i] = v for a computation with a changed copy"
+            )
+        if self.tracked and self.op is not None and not recorded:
+            raise GraphError("a computed tensor is not assigned to under no_grad(): write t = t.detach() first")
+        if not recorded:
+            target = self._exposed()
+            try:
+                target[index] = unwrap(value)
+            except (ValueError, TypeError, IndexError) as error:
+                raise operation_failed("setitem", [self.array, unwrap(value)], {"index": index}, error) from error
+            return
+        if self.array.dtype.kind not in "fc" or (self.array.dtype.kind == "f" and np.result_type(unwrap(value)).kind == "c"):
+            raise TensorTypeError(
+                f"a value of dtype {np.result_type(unwrap(value))} with a gradient does not fit a tensor of dtype {self.dtype}: "
+                f"make that one with the dtype of the value"
+            )
+        spare = np.ndim(unwrap(value)) - np.ndim(self.array[index])
+        if spare > 0:  # NumPy ignores leading axes of length 1 here
+            value = TABLE["reshape"](value, shape=np.shape(unwrap(value))[spare:])
+        old = Tensor.__new__(Tensor)
+        for slot in Node.__slots__[1:]:
+            setattr(old, slot, getattr(self, slot))
+        new = record(TABLE["setitem"], (old, value), {"index": index})
+        for slot in Node.__slots__[1:]:
+            setattr(self, slot, getattr(new, slot))
+        self.extras = self.extras or Extras()
+        self.extras.past = old
+
+    def _in_place(self, op: Primitive, other: Any) -> Tensor:
+        """``t += v`` makes a new tensor of the shape and dtype of t, and calls it t; who else holds the old one keeps it."""
+        if self.tracked and self.op is None and is_recording():
             raise GraphError(
                 "a leaf that requires gradients is not changed in place: write t.data -= step for an update, or u = t - step"
             )
-        return NotImplemented  # Python goes on with t = t + v
+        result = op(self, other)
+        if result.shape != self.shape:
+            raise ShapeError(f"{op.name} in place would change the shape {self.shape} to {result.shape}: write t = t … instead")
+        if result.dtype != self.dtype:
+            if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+                raise TensorTypeError(f"{op.name} in place would turn {self.dtype} into {result.dtype}: write t = t … instead")
+            result = result.astype(self.dtype)
+        if self.tracked and self.op is None:  # under no_grad(), a leaf stays the leaf it is
+            self.data = result.array
+            return self
+        return result
 
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imod__ = __ifloordiv__ = __imatmul__ = _in_place
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place(TABLE["add"], other)
 
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise TensorTypeError(
-            "tensors are not assigned to in place: write t = tg.where(mask, value, t), or join parts with tg.concat"
-        )
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place(TABLE["subtract"], other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place(TABLE["multiply"], other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place(TABLE["divide"], other)
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return self._in_place(TABLE["floor_divide"], other)
+
+    def __imod__(self, other: Any) -> Any:
+        return self._in_place(TABLE["remainder"], other)
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._in_place(TABLE["pow"], other)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._in_place(TABLE["matmul"], other)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.op is not None and self.requires_grad:
@@ -326,8 +454,17 @@ def leaf(node: Tensor, array: Array, requires_grad: bool) -> Tensor:
     """Make node a leaf with this array."""
     node.array, node.tracked = array, requires_grad
     node.op, node.inputs, node.arrays, node.edges, node.params = None, (), (), (), {}
-    node.grad, node.retains_grad, node.origin, node.stamp = None, False, None, 0
+    node.grad, node.extras, node.origin, node.stamp = None, None, None, 0
     return node
+
+
+def read_only(array: Array) -> Array:
+    """A view that cannot be written into, nor be made writable."""
+    return np.asarray(memoryview(array).toreadonly())
+
+
+UNSHARED = sys.getrefcount(leaf(Tensor.__new__(Tensor), np.zeros(1), requires_grad=False).array)
+"""What getrefcount says of a tensor's array that only the tensor refers to."""
 
 
 def rebuild(cls: type[Tensor], array: Array, requires_grad: bool, grad: Array | None) -> Tensor:
@@ -341,15 +478,26 @@ def record(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tens
     """Compute op(*inputs, **params) and, if an input requires gradients, note how."""
     arrays: list[Any] = []
     edges: list[tuple[int, Tensor]] = []
+    open_to_writes = False  # whether somebody else may hold one of the arrays
     for i, x in enumerate(inputs):
         if isinstance(x, Tensor):
             arrays.append(x.array)
             if x.tracked:
                 edges.append((i, x))
+            if x.extras is not None:
+                open_to_writes = True
+        elif type(x) is np.ndarray:
+            arrays.append(x)
+            open_to_writes = True
         elif type(x) in NUMBERS or (x is None and i >= len(op.rules) - op.optional):
             arrays.append(x)
         else:
             return record(op, tuple(x if x is None and op.optional else plain(op, x) for x in inputs), params)
+    modes = MODES.get()
+    if modes.anomaly:
+        from .anomaly import inspect_inputs, inspect_value
+
+        inspect_inputs(op, arrays, params)
     try:
         array = op.forward(*arrays, **params)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
@@ -360,12 +508,33 @@ def record(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tens
     kind = array.dtype.kind
     if kind not in "fciub":
         raise operation_failed(op.name, arrays, params, TypeError(f"the result is no number but {array.dtype}"))
-    if not edges or NOT_RECORDING.get() or kind not in "fc":  # integers and booleans carry no gradient
+    if modes.anomaly:
+        inspect_value(op, arrays, params, array)
+    if not edges or modes.paused or kind not in "fc":  # integers and booleans carry no gradient
         return leaf(node, array, requires_grad=False)
     node.array, node.tracked, node.op, node.params = array, True, op, params
+    node.extras = protect(inputs, arrays, modes.full_guard) if open_to_writes else None
     node.inputs, node.arrays, node.edges = tuple(inputs), tuple(arrays), tuple(edges)
-    node.grad, node.retains_grad, node.origin, node.stamp = None, False, origin(), next(CLOCK)
+    node.grad, node.origin, node.stamp = None, origin(), next(CLOCK)
     return node
+
+
+def protect(inputs: Sequence[Any], arrays: list[Any], full: bool) -> Extras | None:
+    """Put copies into arrays where somebody else could write into them; of large ones of the user's, note some entries."""
+    extras = None
+    for i, x in enumerate(inputs):
+        if isinstance(x, Tensor):
+            if x.extras is not None and x.extras.exposed is not None:
+                if x.extras.exposed() is None:
+                    x.extras.exposed = None  # nobody holds the view any more
+                else:
+                    arrays[i] = arrays[i].copy()
+        elif type(x) is np.ndarray:
+            arrays[i], noted = shielded(x, full)
+            if noted is not None:
+                extras = extras or Extras()
+                extras.samples.append((i, noted))
+    return extras
 
 
 def plain(op: Primitive, x: Any) -> Any:
@@ -400,8 +569,8 @@ def convert(value: ArrayLike | Tensor, dtype: np.dtype[Any], what: str) -> Array
 
 
 def check_floating(dtype: np.dtype[Any]) -> None:
-    """Only real floating numbers have gradients here."""
-    if dtype.kind != "f":
+    """Only floating numbers, real or complex, have gradients."""
+    if dtype.kind not in "fc":
         raise TensorTypeError(
             f"only floating tensors can require gradients, not {dtype}: write Tensor(data, True, dtype=np.float64)"
         )

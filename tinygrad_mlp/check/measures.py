@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ShapeError, TensorTypeError
-from ..kernels import Array
+from ..kernels.shapes import Array
 
 __all__ = ["as_bits", "numeric_gradient", "relative_difference", "same_bits", "ulps"]
 

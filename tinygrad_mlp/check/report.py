@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels import Array
+from ..kernels.shapes import Array
 from .measures import HIPS_TOLERANCE, NUMERIC_TOLERANCE, as_bits, same_bits, ulps
 
 __all__ = ["Comparison", "Row", "compare_gradients"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import manual
 from ..errors import TensorTypeError, UnsupportedError
-from ..kernels import Array
+from ..kernels.shapes import Array
 from ..modes import no_grad
 from ..nn.layers import ACTIVATIONS, MLP, Activation, Identity, LeakyReLU, Linear, Sequential, activation_named
 from ..nn.losses import Loss, l2_penalty, loss_named

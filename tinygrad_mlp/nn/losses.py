@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import rules
 from ..errors import DataError, ShapeError, did_you_mean
-from ..kernels import check_labels, check_targets, divisor
+from ..kernels.losses import check_labels, check_targets, divisor
 from ..tensor import Tensor
 from .module import Module
 

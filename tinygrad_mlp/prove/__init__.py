@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import check, data
 from ..errors import DataError, did_you_mean, require
-from ..kernels import Array
+from ..kernels.shapes import Array
 from ..modes import no_grad
 from ..nn import MLP
 from ..nn import init as initialisers

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import check
-from ..kernels import Array
+from ..kernels.shapes import Array
 from ..nn import MLP
 from ..version import __version__
 

@@ -1,81 +1,12 @@
-"""Sample inputs for every primitive of the table: what the tests of the rules run on.
-
-To add a primitive, add its entry to the table and its samples here; ``test_every_primitive_has_samples`` insists.
-Samples keep clear of kinks (ties and jumps have tests of their own) and of the edge of the domain.
-"""
+"""Samples: primitives of the elementwise, activation, product, reduction, shape and loss chapters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
-
-
-class Sample(NamedTuple):
-    """One call: the differentiable inputs, the whole argument list (by default the same), the parameters."""
-
-    inputs: tuple[Array, ...]
-    params: dict[str, Any] = {}
-    call: Callable[..., tuple[Any, ...]] = lambda *xs: xs
-
-
-def normal(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng([seed, *shape]).standard_normal(shape)
-
-
-def positive(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng([seed, *shape]).uniform(0.5, 2.0, shape)
-
-
-def distinct(*shape: int, seed: int = 0) -> Array:
-    """No ties: numbers at least 1/4 apart, in random order and of both signs, none within 1/8 of a whole number."""
-    size = int(np.prod(shape))
-    return (np.random.default_rng([seed, *shape]).permutation(size).reshape(shape) - size // 2) * 0.25 + 0.125
-
-
-SHAPES = ((), (1,), (0,), (3,), (2, 3), (3, 1, 2))
-PAIRS = (
-    ((), ()),
-    ((3,), ()),
-    ((), (2, 3)),
-    ((2, 3), (3,)),
-    ((2, 1), (1, 3)),
-    ((4, 0), (4, 1)),
-    ((1,), (1, 1)),
-    ((2, 3), (2, 3)),
-    ((5, 1, 2), (3, 1)),
-)
-
-
-def unary(make: Callable[..., Array], **params: Any) -> list[Sample]:
-    return [Sample((make(*shape),), params) for shape in SHAPES]
-
-
-def binary(make: Callable[..., Array], other: Callable[..., Array] | None = None) -> list[Sample]:
-    return [Sample((make(*a), (other or make)(*b, seed=1))) for a, b in PAIRS]
-
-
-def reducing(make: Callable[..., Array], **params: Any) -> list[Sample]:
-    axes = [
-        ((), None),
-        ((4,), 0),
-        ((2, 3), None),
-        ((2, 3), 1),
-        ((2, 3, 4), -2),
-        ((2, 3, 4), (0, 2)),
-        ((2, 3, 4), (-1, 0)),
-        ((1, 3), 0),
-        ((2, 1), (0, 1)),
-    ]
-    return [Sample((make(*shape),), {"axis": axis, "keepdims": keep, **params}) for shape, axis in axes for keep in (False, True)]
-
-
-def rowwise(**params: Any) -> list[Sample]:
-    axes = [((4,), 0), ((2, 3), -1), ((2, 3), 0), ((1, 1), 1), ((2, 3, 2), (0, 2)), ((3, 2), None)]
-    return [Sample((normal(*shape),), {"axis": axis, **params}) for shape, axis in axes]
+from .makers import Sample, binary, complex_normal, distinct, normal, positive, reducing, rowwise, unary
 
 
 def matrices() -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -98,7 +29,7 @@ def indices() -> list[tuple[tuple[int, ...], Any]]:
 LABELS = np.array([0, 2, 1, 2])
 TARGETS = np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.25]])
 
-SAMPLES: dict[str, list[Sample]] = {
+CORE: dict[str, list[Sample]] = {
     "add": binary(normal),
     "subtract": binary(normal),
     "multiply": binary(normal),

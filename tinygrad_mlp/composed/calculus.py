@@ -1,0 +1,164 @@
+"""Composed functions: differences, integrals, interpolation and polynomials."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from ..errors import SettingError, ShapeError
+from ..primitive import composed
+from ..rules import astype, broadcast_to, concat, where
+from .rearranging import along, take
+from .shapes import alone_or_all, operand, ravel
+
+# --- differences ------------------------------------------------------------------------------------------------------
+
+
+@composed(np.diff)
+def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
+    """xᵢ₊₁ − xᵢ along axis, n times; ``prepend`` and ``append`` are put before and behind x first."""
+    x = operand(x)
+    axis = normalize_axis_index(axis, x.ndim)
+    if n < 0:
+        raise SettingError(f"the order of a difference is 0 or larger, not {n}")
+    ends = [None if end is None else operand(end) for end in (prepend, append)]
+    slim = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    before, after = (end if end is None or end.ndim else broadcast_to(end, shape=slim) for end in ends)
+    x = concat([part for part in (before, x, after) if part is not None], axis=axis)
+    for _ in range(n):
+        x = x[along(axis, slice(1, None))] - x[along(axis, slice(None, -1))]
+    return x
+
+
+@composed(np.ediff1d)
+def ediff1d(x: Any, /, to_end: Any = None, to_begin: Any = None) -> Any:
+    """The differences of neighbours in index order, with other numbers before and behind them."""
+    parts = [to_begin, diff(ravel(x)), to_end]
+    return concat([ravel(part) for part in parts if part is not None], axis=0)
+
+
+@composed(np.gradient)
+def gradient(f: Any, /, *spacing: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """The slopes of f along each axis, by central differences inside, and by ``edge_order`` + 1 values at the ends.
+
+    ``spacing`` is nothing (1), one number, or for each axis a number or the coordinates. For unequal steps h before a point and k
+    behind it the slope is −k f₋ / h(h + k) + (k − h) f₀ / hk + h f₊ / k(h + k), which is exact for parabolas.
+    """
+    f = operand(f)
+    axes = tuple(range(f.ndim)) if axis is None else normalize_axis_tuple(axis, f.ndim)
+    steps = list(spacing) * len(axes) if len(spacing) == 1 and np.ndim(spacing[0]) == 0 else list(spacing) or [1.0] * len(axes)
+    if len(steps) != len(axes):
+        raise ShapeError(f"gradient along {len(axes)} axes takes one spacing, or one for each, not {len(spacing)}")
+    if edge_order not in (1, 2):
+        raise SettingError(f"edge_order is 1 or 2, not {edge_order}")
+    return alone_or_all([slopes(f, a, operand(step), edge_order) for a, step in zip(axes, steps, strict=True)])
+
+
+def slopes(f: Any, axis: int, step: Any, edge_order: int) -> Any:
+    """The slopes of f along one axis; step is a number or the coordinates."""
+    n = f.shape[axis]
+    if n < edge_order + 1:
+        raise ShapeError(f"gradient with edge_order={edge_order} takes {edge_order + 1} entries along axis {axis}, not {n}")
+    if step.ndim and step.shape != (n,):
+        raise ShapeError(f"coordinates of shape {step.shape} do not fit axis {axis} of shape {f.shape}")
+    dtype = f.dtype if f.dtype.kind in "fc" else np.dtype(np.float64)
+    y = np.moveaxis(astype(f, dtype=dtype), axis, -1)
+    steps = diff(step) if step.ndim else broadcast_to(step, shape=(n - 1,))
+    d = (y[..., 1:] - y[..., :-1]) / steps  # the slopes between neighbours, of which all others are means
+    h, k = steps[:-1], steps[1:]
+    inside = (k * d[..., :-1] + h * d[..., 1:]) / (h + k)
+    first, last = d[..., :1], d[..., -1:]
+    if edge_order == 2:  # half a step further along the straight line through the two nearest slopes
+        first = first + (d[..., :1] - d[..., 1:2]) * (h[:1] / (h[:1] + k[:1]))
+        last = last + (d[..., -1:] - d[..., -2:-1]) * (k[-1:] / (h[-1:] + k[-1:]))
+    return np.moveaxis(astype(concat([first, inside, last], axis=-1), dtype=dtype), -1, axis)
+
+
+@composed(np.unwrap)
+def unwrap(p: Any, /, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
+    """Angles without jumps: multiples of the period are added, so that neighbours differ by half a period at most."""
+    p = operand(p)
+    axis = normalize_axis_index(axis, p.ndim)
+    step = diff(p, axis=axis)
+    turns = np.sign(step) * np.ceil(np.abs(step) / period - 0.5)
+    turns = np.where(np.abs(step) < (period / 2 if discont is None else discont), 0, turns)
+    start, rest = p[along(axis, slice(0, 1))], p[along(axis, slice(1, None))]
+    return concat([start, rest - period * np.cumulative_sum(turns, axis=axis)], axis=axis)
+
+
+# --- integrals and interpolation ----------------------------------------------------------------------------------------
+
+
+@composed(np.trapezoid)
+def trapezoid(y: Any, /, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """The area under y by the trapezoidal rule: Σ (yᵢ + yᵢ₊₁)(xᵢ₊₁ − xᵢ) / 2."""
+    y = operand(y)
+    axis = normalize_axis_index(axis, y.ndim)
+    if x is not None:
+        x = operand(x)
+        dx = diff(x, axis=axis) if x.ndim > 1 else np.reshape(diff(x), [-1 if a == axis else 1 for a in range(y.ndim)])
+    return np.sum(dx * (y[along(axis, slice(1, None))] + y[along(axis, slice(None, -1))]) / 2, axis=axis)
+
+
+@composed(np.interp)
+def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    """The values at x of the line through the points (xp, fp); the end values, or left and right, outside.
+
+    At a point of xp the slope in x is that of the piece on its right (at the last point: on its left).
+    """
+    x, xp, fp = operand(x), operand(xp), operand(fp)
+    if xp.ndim != 1 or xp.shape != fp.shape or not xp.shape[0]:
+        raise ShapeError(f"interp takes points as two vectors of one length, not empty, not shapes {xp.shape} and {fp.shape}")
+    if period is not None:
+        period = np.abs(period)
+        x, xp = x % period, xp % period
+        order = np.asarray(np.argsort(xp, kind="stable"))
+        xp, fp = xp[order], fp[order]
+        xp = concat([xp[-1:] - period, xp, xp[:1] + period], axis=0)
+        fp = concat([fp[-1:], fp, fp[:1]], axis=0)
+        left = right = None
+    below, above = x < xp[0], x > xp[-1]
+    n = xp.shape[0]
+    i = np.clip(np.asarray(np.searchsorted(xp, x, side="right")) - 1, 0, max(n - 2, 0))
+    j = np.minimum(i + 1, n - 1)
+    inner = where(below | above, xp[0], x)  # outside nothing is computed that could overflow: its gradient is 0, not 0 · ∞
+    width = take(xp, j) - take(xp, i)
+    share = np.where(width == 0, 0, (inner - take(xp, i)) / np.where(width == 0, 1, width))
+    value = take(fp, i) + (take(fp, j) - take(fp, i)) * share
+    value = where(below, fp[0] if left is None else left, value)
+    return where(above, fp[-1] if right is None else right, value)
+
+
+# --- polynomials ------------------------------------------------------------------------------------------------------
+
+
+@composed(np.polyval)
+def polyval(p: Any, x: Any, /) -> Any:
+    """p₀ xⁿ⁻¹ + … + pₙ₋₁, by Horner's rule."""
+    p, x = operand(p), operand(x)
+    value = np.zeros_like(x)
+    for i in range(p.shape[0]):
+        value = value * x + p[i]
+    return value
+
+
+@composed(np.polyder)
+def polyder(p: Any, /, m: int = 1) -> Any:
+    """The coefficients of the m-th derivative of a polynomial."""
+    p = operand(p)
+    for _ in range(m):
+        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
+    return p
+
+
+@composed(np.polyint)
+def polyint(p: Any, /, m: int = 1, k: Any = None) -> Any:
+    """The coefficients of the m-th integral of a polynomial, with the constants k, by default 0."""
+    p = operand(p)
+    constants = broadcast_to(np.atleast_1d(0.0 if k is None else operand(k)), shape=(m,))
+    for i in range(m):
+        p = concat([p / np.arange(p.shape[0], 0, -1), constants[i : i + 1]], axis=0)
+    return p

@@ -1,0 +1,152 @@
+"""The functions of the package as the Python array API standard wants them: creation, constants, and what NumPy answers by itself.
+
+The standard's version 2024.12 (https://data-apis.org/array-api/2024.12) names the functions; the differentiable ones are in the
+table or composed, the rest is made here from the lists in :mod:`tinygrad_mlp.passthrough`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from . import rules
+from .passthrough import CONSTANT, CREATION, DTYPES, EXPORTED, NUMBERS, named
+from .primitive import COMPOSED, TABLE
+from .tensor import Tensor
+
+__all__ = ["NumPys", "asarray", "from_dlpack", "full", "members"]
+
+VERSION = "2024.12"
+BOTH = "matmul matrix_transpose tensordot vecdot".split()
+"""Functions that the standard has in its main namespace and in its extension for linear algebra."""
+
+
+class NumPys:
+    """A function of NumPy's whose result has no gradient. Given Tensors, or asked for a new array, it returns constant Tensors."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name.rpartition(".")[2]
+        found = named(name)
+        if found is None:
+            raise AttributeError(f"NumPy {np.__version__} has no {name}")
+        self.function: Callable[..., Any] = found
+        self.creates = name in CREATION
+        self.wraps = name in CREATION or name in CONSTANT
+        self.__doc__ = f"NumPy's ``{name}``; the result carries no gradient."
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.creates or holds_tensor(args) or holds_tensor(kwargs.values()):
+            return Tensor._constant(self.function, args, kwargs, wrap=self.wraps)
+        return self.function(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> Any:
+        from inspect import Parameter, Signature, signature
+
+        if isinstance(self.function, np.ufunc):
+            names = ("x1", "x2") if self.function.nin == 2 else ("x",)
+            return Signature([Parameter(name, Parameter.POSITIONAL_ONLY) for name in names])
+        return signature(self.function)
+
+    def __repr__(self) -> str:
+        return f"<NumPy's {self.__name__}, without gradient>"
+
+
+def holds_tensor(values: Any) -> bool:
+    """Whether a Tensor is among the values, or in a list or tuple among them."""
+    return any(isinstance(v, Tensor) or (isinstance(v, (list, tuple)) and holds_tensor(v)) for v in values)
+
+
+def asarray(obj: Any, /, *, dtype: DTypeLike | None = None, device: str | None = None, copy: bool | None = None) -> Tensor:
+    """A Tensor of numbers, arrays or tensors, also in nested lists. Tensors keep their graph.
+
+    Parameters
+    ----------
+    obj : Tensor, array_like, or nested lists of them
+        A Tensor of the right dtype is returned itself, unless ``copy`` is true; everything else is copied.
+    dtype : dtype, optional
+        The dtype of the result.
+    device : "cpu", optional
+        There is no other.
+    copy : bool, optional
+        ``True``: always a new Tensor. ``False``: an error where the numbers would have to be copied.
+
+    Raises
+    ------
+    ValueError
+        If ``copy=False`` cannot be honoured, or the lists are ragged, or there is no such device.
+
+    Examples
+    --------
+    >>> import tinygrad_mlp as tg
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> a = tg.asarray([[x, 1.0], [0.0, x * x]])
+    >>> tg.gradients(a.sum(), x)
+    array(5.)
+    """
+    check_device(device)
+    if copy is False and not (isinstance(obj, Tensor) and (dtype is None or obj.dtype == dtype)):
+        raise ValueError(
+            "asarray(copy=False) of what is no Tensor of that dtype: a Tensor owns its numbers, so they must be copied"
+        )
+    if isinstance(obj, Tensor):
+        if dtype is not None and obj.dtype != dtype:
+            return obj.astype(dtype)
+        if not copy:
+            return obj
+        return rules.positive(obj) if obj.requires_grad else obj.detach()  # type: ignore[no-any-return]  # a primitive of a Tensor
+    if isinstance(obj, (list, tuple)) and holds_tensor(obj):
+        return asarray(rules.stack([asarray(x) if isinstance(x, (list, tuple)) else x for x in obj]), dtype=dtype)
+    return Tensor(obj, dtype=dtype)
+
+
+def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
+    """A Tensor with the numbers of another library's array, by the DLPack protocol; they are copied.
+
+    Raises
+    ------
+    BufferError
+        If ``copy=False``: a Tensor owns its numbers.
+    """
+    check_device(device)
+    if copy is False:
+        raise BufferError("from_dlpack(copy=False): a Tensor owns its numbers, so they must be copied")
+    return Tensor(np.from_dlpack(x))
+
+
+def full(shape: Any, fill_value: Any, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+    """A Tensor of that shape with the number everywhere; if the number is a Tensor, its gradient is the sum of what arrives."""
+    check_device(device)
+    if isinstance(fill_value, Tensor):
+        return rules.broadcast_to(asarray(fill_value, dtype=dtype), shape=shape)  # type: ignore[no-any-return]
+    return Tensor(np.full(shape, fill_value, dtype=dtype))
+
+
+def check_device(device: str | None) -> None:
+    """Only the CPU is there."""
+    if device not in (None, "cpu"):
+        raise ValueError(f"there is no device {device!r}: NumPy computes on the 'cpu'")
+
+
+def members(extension: str = "") -> dict[str, Any]:
+    """The public functions of the package, or of its extension ``linalg`` or ``fft``, by name."""
+    prefix = f"{extension}." if extension else ""
+    names = [name for name in (*TABLE, *COMPOSED, *EXPORTED) if name.startswith(prefix) and "." not in name[len(prefix) :]]
+    found = {name[len(prefix) :]: member(name) for name in names if not name.endswith("_packed")}
+    if extension == "linalg":
+        found |= {name: member(name) for name in BOTH}
+    elif not extension:
+        found |= {name: named(name) for name in DTYPES} | {name: getattr(np, name) for name in NUMBERS}
+        found |= {"asarray": asarray, "from_dlpack": from_dlpack, "full": full}
+        found |= {"__array_api_version__": VERSION, "__array_namespace_info__": np.__array_namespace_info__}
+    return found
+
+
+@functools.cache
+def member(name: str) -> Any:
+    """One function, made once: ``tg.all is tg.all``."""
+    return TABLE.get(name) or COMPOSED.get(name) or NumPys(name)
