@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import fft, linalg
 from .anomaly import detect_anomaly
+from .extend import primitive
+from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .guard import guard
 from .modes import is_recording, no_grad
 from .namespace import members
@@ -29,9 +31,10 @@ globals().update(FUNCTIONS)
 LIBRARY = ("check", "data", "manual", "nn", "optim")
 """The floors above the engine: imported when they are first used, so that ``import tinygrad_mlp`` costs little."""
 
-ENGINE = ("Tensor", "__version__", "detect_anomaly", "fft", "gradients", "guard", "is_recording", "linalg", "no_grad")
+ENGINE = ("Tensor", "__version__", "detect_anomaly", "fft", "gradients", "guard", "is_recording", "linalg", "no_grad", "primitive")
+TRANSFORMS = ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp")
 
-__all__ = [*ENGINE, *LIBRARY, *FUNCTIONS]  # noqa: PLE0604  # names from the table
+__all__ = [*ENGINE, *TRANSFORMS, *LIBRARY, *FUNCTIONS]  # noqa: PLE0604  # names from the table
 
 
 def __getattr__(name: str) -> Any:

@@ -40,10 +40,11 @@ class detect_anomaly:  # noqa: N801  # used like a function, as in PyTorch
     >>> import tinygrad_mlp as tg
     >>> x = tg.Tensor([4.0, 0.0], requires_grad=True)
     >>> with tg.detect_anomaly():
-    ...     np.sqrt(x).sum().backward()
-    Traceback (most recent call last):
-    ...
-    tinygrad_mlp.errors.AnomalyError: backward through sqrt made an infinity (1 of 2 entries, the first at (1,)), created at ...
+    ...     try:
+    ...         np.sqrt(x).sum().backward()
+    ...     except tg.errors.AnomalyError as error:
+    ...         print(error.operation, "|", error.cause, "|", error.fix)
+    sqrt | the slope of a root at 0 is infinite | write np.sqrt(x + eps), or keep the zeros out: np.sqrt(np.where(x > 0, x, 1.0))
     """
 
     def __enter__(self) -> None:
@@ -210,7 +211,7 @@ def tell(what: str, causes: Sequence[Cause], case: Case, result: Array, line: st
     found = next(c for c in causes if (not c.ops or case.op in c.ops.split()) and c.holds(case))
     kind = "NaN" if bool(np.any(np.isnan(result))) else "an infinity"
     first = tuple(int(i[0]) for i in np.nonzero(case.bad)) if case.bad.ndim else ()
-    lines = [f"{what} made {kind} ({np.sum(case.bad)} of {case.bad.size} entries, the first at {first}), created at {line}"]
+    lines = [f"{what} gave {kind} ({np.sum(case.bad)} of {case.bad.size} entries, the first at {first}), created at {line}"]
     lines += [f"  input {i + 1}: {statistics(x, case.bad)}" for i, x in enumerate(case.inputs)]
     if case.g is not None:
         lines.append(f"  arriving gradient: {statistics(case.g, case.bad)}")

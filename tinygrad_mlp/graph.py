@@ -25,6 +25,7 @@ from .primitive import Primitive
 
 __all__ = ["Node", "sweep", "topological"]
 
+ndarray = np.ndarray
 PACKAGE = os.path.dirname(__file__) + os.sep
 INTERNAL: dict[str, bool] = {}  # a memo: is this source file part of the package?
 
@@ -97,7 +98,7 @@ class Extras:
 
 def origin() -> tuple[CodeType, int] | None:
     """The innermost place in the caller's own code, as (code, instruction): cheap to take, decoded only for an error."""
-    frame = sys._getframe(2)
+    frame = sys._getframe(3)  # origin, record, the reading's _apply: ours anyhow
     while True:
         name = frame.f_code.co_filename
         internal = INTERNAL.get(name)
@@ -190,8 +191,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """
     added = g.ndim - len(shape)
     stretched = tuple(i + added for i, n in enumerate(shape) if n == 1 and g.shape[i + added] != 1)
-    g = rules.sum(g, axis=(*range(added), *stretched), dtype=None, keepdims=False)
-    return rules.reshape(g, shape=shape, copy=None) if stretched else g
+    g = np.add.reduce(g, axis=(*range(added), *stretched))
+    return np.reshape(g, shape) if stretched else g
 
 
 def fit(g: Any, node: Node, x: Node) -> Any:
@@ -205,13 +206,8 @@ def fit(g: Any, node: Node, x: Node) -> Any:
     if g.dtype != dtype:
         if g.dtype.kind == "c" and dtype.kind != "c":
             g = rules.real(g)  # of a + ib only a is there
-        g = rules.astype(g, dtype=dtype)
+        g = g.astype(dtype)
     return g
-
-
-def conjugate(g: Any) -> Any:
-    """∂L/∂a + i ∂L/∂b from ∂L/∂a − i ∂L/∂b, and back; real gradients are themselves."""
-    return rules.conj(g) if g.dtype.kind == "c" else g
 
 
 def sweep(
@@ -244,32 +240,43 @@ def sweep(
     """
     results: dict[Node, Any] = {}
     unused: dict[Node, Any] = {}  # where it is known that the result does not depend on a node's entries at all
-    arrived = {root: conjugate(seed)}
-    ours = {root: True}  # whether what has arrived is in a buffer of its own: rules may hand on views, g itself, an input
+    watch, where = MODES.get().anomaly, rules.where
+    # what has arrived, and whether that is in a buffer of its own: rules may hand on views, g itself, an input
+    arrived: dict[Node, tuple[Any, bool]] = {root: (rules.conj(seed) if seed.dtype.kind == "c" else seed, True)}
     for node in topological(root):
-        if node not in arrived:
+        arrival = arrived.pop(node, None)
+        if arrival is None:
             continue  # no rule sent anything here
-        g, mine = arrived.pop(node), ours.pop(node)
-        if (node.op is None or retains_grad(node)) if wanted is None else wanted.get(node, False):
-            results[node] = conjugate(g if mine or create_graph else np.array(g))
-        if node.op is None:
+        g, mine = arrival
+        op, extras = node.op, node.extras
+        if (op is None or (extras is not None and extras.retains_grad)) if wanted is None else wanted.get(node, False):
+            results[node] = result(g, mine, create_graph)
+        if op is None:
             continue
         dead = unused.pop(node, None) if unused else None
-        for x, gx, new in pull_back(node, node.op, g, wanted, create_graph, dead):
-            if unused or dead is not None or node.op is rules.where:
-                note_unused(unused, node, x, dead, first=x not in arrived)
-            if x not in arrived:
-                arrived[x], ours[x] = gx, new
-            elif ours[x]:
-                np.add(arrived[x], gx, out=arrived[x])
+        for x, gx, new in pull_back(node, op, g, wanted, create_graph, watch, dead):
+            before = arrived.get(x)
+            if unused or op is where or dead is not None:
+                note_unused(unused, node, x, dead, first=before is None)
+            if before is None:
+                arrived[x] = (gx, new)
+            elif before[1]:
+                np.add(before[0], gx, out=before[0])
             else:
-                both = arrived[x] + gx
-                arrived[x], ours[x] = (both, False) if create_graph else (np.asarray(both), True)
+                both = before[0] + gx
+                arrived[x] = (both, False) if create_graph else (np.asarray(both), True)
         if free:
             node.inputs, node.edges, node.arrays = (), (), None
-            if node.extras is not None:
-                node.extras.past = None
+            if extras is not None:
+                extras.past = None
     return results
+
+
+def result(g: Any, mine: bool, create_graph: bool) -> Any:
+    """What has arrived at a node, for the caller: in a buffer of its own, and of a complex number ∂L/∂a + i ∂L/∂b."""
+    if g.dtype.kind == "c":
+        return rules.conj(g) if create_graph else np.array(np.conjugate(g))
+    return g if mine or create_graph else np.array(g)
 
 
 def note_unused(unused: dict[Node, Any], node: Node, x: Node, dead: Any, first: bool) -> None:
@@ -294,17 +301,12 @@ def note_unused(unused: dict[Node, Any], node: Node, x: Node, dead: Any, first: 
         unused[x] = unused[x] & dead
 
 
-def retains_grad(node: Node) -> bool:
-    """Whether a gradient is to be left at this node although it is no leaf."""
-    return node.extras is not None and node.extras.retains_grad
-
-
 def pull_back(
-    node: Node, op: Primitive, g: Any, wanted: dict[Node, bool] | None, create_graph: bool, dead: Any = None
+    node: Node, op: Primitive, g: Any, wanted: dict[Node, bool] | None, create_graph: bool, watch: bool, dead: Any
 ) -> list[tuple[Node, Any, bool]]:
     """The gradients of one node's inputs, given its own: each input, what goes to it, and whether that is a new array.
 
-    ``dead`` marks entries of the node that nothing depends on; of an elementwise function they send 0, whatever the slope.
+    ``watch``: look for NaN and infinities. ``dead`` marks entries of the node that nothing depends on; of an elementwise function they send 0, whatever the slope.
     """
     found = []
     if node.extras is not None and changed(node.arrays or (), node.extras.samples):
@@ -312,21 +314,21 @@ def pull_back(
             f"an array that {op.name} (created at {line_of(node)}) was given has been written into since: its gradient needs the "
             f"old values; run backward() first, or give {op.name} a copy"
         )
-    if op.real and any(getattr(a, "dtype", np.dtype(float)).kind == "c" for a in node.arrays or ()):
-        raise TensorTypeError(
-            f"gradients of {op.name} (created at {line_of(node)}) are not supported for complex numbers: write it with real "
-            f"tensors, z.real and z.imag"
-        )
-    watch = MODES.get().anomaly
     z: Any = node if create_graph else node.array
     args: Sequence[Any] = graph_inputs(node) if create_graph else node.arrays or ()
     together: Sequence[Any] | None = None  # the gradients of all inputs, which a variadic rule gives at once
+    rules_of, variadic, real = op.rules, op.variadic, op.real
     for i, x in node.edges:
-        rule = op.rules[0 if op.variadic else i]
+        if real and (x.array.dtype.kind == "c" or node.array.dtype.kind == "c"):
+            raise TensorTypeError(
+                f"gradients of {op.name} (created at {line_of(node)}) are not supported for complex numbers: write it with real "
+                f"tensors, z.real and z.imag"
+            )
+        rule = rules_of[0 if variadic else i]
         if rule is None or (wanted is not None and x not in wanted):
             continue
         try:
-            if op.variadic:
+            if variadic:
                 together = together or rule(g, z, *args, **node.params)
                 gx = together[i]
             elif dead is not None and op.elementwise:
@@ -340,15 +342,15 @@ def pull_back(
             raise GradientError(
                 f"backward through {op.name}({shapes}), created at {line_of(node)}, failed: {type(error).__name__}: {error}"
             ) from error
-        if gx.shape != x.array.shape or gx.dtype != x.array.dtype:
+        if gx.shape != x.array.shape or gx.dtype is not x.array.dtype:
             gx = fit(gx, node, x)
-        if type(gx) is not np.ndarray and not create_graph:
+        if type(gx) is not ndarray and not create_graph:
             gx = np.asarray(gx)  # NumPy turns 0-d results into scalars
         if watch:
             from .anomaly import inspect_gradient
 
             inspect_gradient(node, op, i, g, gx)
-        new = x.op is None and not create_graph and not op.variadic and is_new(gx, g, z, args)  # of use for leaves only
+        new = x.op is None and not create_graph and not variadic and is_new(gx, g, z, args)  # of use for leaves only
         found.append((x, gx, new))
     return found
 

@@ -68,17 +68,11 @@ def guard(level: str) -> Iterator[None]:
         MODES.reset(token)
 
 
-def shielded(array: Array, full: bool) -> tuple[Array, bytes | None]:
-    """What a graph keeps of a user's array: a copy, or the array and some of its entries."""
-    if full or array.nbytes <= SMALL or not (array.flags.c_contiguous or array.flags.f_contiguous):
-        return array.copy(), None
-    return array, entries(array)
-
-
-def entries(array: Array) -> bytes:
-    """Some entries of a large contiguous array, spread over all of it."""
-    flat = array.reshape(-1) if array.flags.c_contiguous else array.T.reshape(-1)
-    return flat.take(places(array.size)).tobytes()
+def entries(array: Array) -> bytes | None:
+    """Some entries of a large array, spread over all of it; None for an array that does not lie in one piece."""
+    if array.flags.c_contiguous:
+        return array.reshape(-1).take(places(array.size)).tobytes()
+    return array.T.reshape(-1).take(places(array.size)).tobytes() if array.flags.f_contiguous else None
 
 
 @functools.lru_cache(maxsize=64)

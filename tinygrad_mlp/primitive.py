@@ -26,6 +26,9 @@ Rule: TypeAlias = Callable[..., Any]
 TABLE: dict[str, Primitive] = {}
 """Every primitive by name, in the order of the table."""
 
+OWN: dict[str, Primitive] = {}
+"""The primitives that users have defined, by name; a later one replaces an earlier one."""
+
 BY_NUMPY: dict[Callable[..., Any], Primitive] = {}
 """The primitive behind each NumPy function."""
 
@@ -90,7 +93,7 @@ class Primitive:
             inputs, params = tuple(inputs[0]), dict(zip(self.params, inputs[1:], strict=False)) | params
         elif len(inputs) != len(self.rules):
             inputs, params = self.sort(inputs, params)
-        if params.keys() != self.params.keys():
+        if len(params) != len(self.params) or (params and params.keys() != self.params.keys()):
             params = self.complete(params)
         for x in inputs:
             apply = getattr(type(x), "_apply", None)
@@ -144,7 +147,7 @@ class Primitive:
         return Signature([*arrays, *params])
 
     def __reduce__(self) -> tuple[Callable[[str], Primitive], tuple[str]]:
-        return TABLE.__getitem__, (self.name,)  # a primitive is a constant: copies and pickles are the entry itself
+        return (TABLE if self.name in TABLE else OWN).__getitem__, (self.name,)  # a primitive is a constant: copies and pickles are the entry itself
 
 
 def primitive(

@@ -15,14 +15,15 @@ from numpy.typing import ArrayLike, DTypeLike
 from .dispatch import plain_index
 from .errors import GraphError, ShapeError, TensorTypeError, operation_failed
 from .graph import Extras, Node, between, origin, sweep
-from .guard import shielded
+from .guard import SMALL, entries
 from .kernels.shapes import Array
-from .modes import MODES, is_recording, recording
+from .modes import DEFAULT, MODES, is_recording, recording
 from .operand import Operand
 from .primitive import TABLE, Primitive
 
 __all__ = ["Tensor", "gradients"]
 
+NEW, ndarray = object.__new__, np.ndarray  # what record() looks up at every operation
 CLOCK = itertools.count(1)
 ADDING = threading.Lock()  # += is not atomic: threads that share parameters would lose gradients
 NUMBERS = frozenset({np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_})
@@ -478,23 +479,23 @@ def record(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tens
     """Compute op(*inputs, **params) and, if an input requires gradients, note how."""
     arrays: list[Any] = []
     edges: list[tuple[int, Tensor]] = []
-    open_to_writes = False  # whether somebody else may hold one of the arrays
+    open_to_writes: list[int] | None = None  # the inputs whose arrays somebody else may hold
     for i, x in enumerate(inputs):
         if isinstance(x, Tensor):
             arrays.append(x.array)
             if x.tracked:
                 edges.append((i, x))
             if x.extras is not None:
-                open_to_writes = True
-        elif type(x) is np.ndarray:
+                open_to_writes = [*(open_to_writes or ()), i]
+        elif type(x) is ndarray:
             arrays.append(x)
-            open_to_writes = True
+            open_to_writes = [*(open_to_writes or ()), i]
         elif type(x) in NUMBERS or (x is None and i >= len(op.rules) - op.optional):
             arrays.append(x)
         else:
             return record(op, tuple(x if x is None and op.optional else plain(op, x) for x in inputs), params)
     modes = MODES.get()
-    if modes.anomaly:
+    if modes is not DEFAULT and modes.anomaly:
         from .anomaly import inspect_inputs, inspect_value
 
         inspect_inputs(op, arrays, params)
@@ -502,38 +503,41 @@ def record(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tens
         array = op.forward(*arrays, **params)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise operation_failed(op.name, arrays, params, error) from error
-    if type(array) is not np.ndarray:
+    if type(array) is not ndarray:
         array = np.asarray(array)
-    node = Tensor.__new__(Tensor)
+    node: Tensor = NEW(Tensor)
     kind = array.dtype.kind
     if kind not in "fciub":
         raise operation_failed(op.name, arrays, params, TypeError(f"the result is no number but {array.dtype}"))
-    if modes.anomaly:
+    if modes is not DEFAULT and modes.anomaly:
         inspect_value(op, arrays, params, array)
-    if not edges or modes.paused or kind not in "fc":  # integers and booleans carry no gradient
+    if not edges or (modes is not DEFAULT and modes.paused) or kind not in "fc":  # integers and booleans carry no gradient
         return leaf(node, array, requires_grad=False)
     node.array, node.tracked, node.op, node.params = array, True, op, params
-    node.extras = protect(inputs, arrays, modes.full_guard) if open_to_writes else None
+    node.extras = None if open_to_writes is None else protect(inputs, arrays, open_to_writes, modes.full_guard)
     node.inputs, node.arrays, node.edges = tuple(inputs), tuple(arrays), tuple(edges)
     node.grad, node.origin, node.stamp = None, origin(), next(CLOCK)
     return node
 
 
-def protect(inputs: Sequence[Any], arrays: list[Any], full: bool) -> Extras | None:
+def protect(inputs: Sequence[Any], arrays: list[Any], places: list[int], full: bool) -> Extras | None:
     """Put copies into arrays where somebody else could write into them; of large ones of the user's, note some entries."""
     extras = None
-    for i, x in enumerate(inputs):
-        if isinstance(x, Tensor):
-            if x.extras is not None and x.extras.exposed is not None:
-                if x.extras.exposed() is None:
-                    x.extras.exposed = None  # nobody holds the view any more
-                else:
-                    arrays[i] = arrays[i].copy()
-        elif type(x) is np.ndarray:
-            arrays[i], noted = shielded(x, full)
-            if noted is not None:
+    for i in places:
+        x = inputs[i]
+        if type(x) is np.ndarray:
+            if full or x.nbytes <= SMALL:
+                arrays[i] = x.copy()
+            elif (noted := entries(x)) is None:
+                arrays[i] = x.copy()
+            else:
                 extras = extras or Extras()
                 extras.samples.append((i, noted))
+        elif x.extras is not None and x.extras.exposed is not None:
+            if x.extras.exposed() is None:
+                x.extras.exposed = None  # nobody holds the view any more
+            else:
+                arrays[i] = arrays[i].copy()
     return extras
 
 

@@ -14,6 +14,13 @@ from ..rules import astype, broadcast_to, concat, where
 from .rearranging import along, take
 from .shapes import alone_or_all, operand, ravel
 
+
+def promoted(value: Any, x: Any) -> Any:
+    """value in the common dtype with x, where a Python number counts as one of the dtype of x."""
+    number = isinstance(value, (int, float, complex))
+    return astype(value, dtype=np.result_type(x.dtype, value if number else operand(value).dtype))
+
+
 # --- differences ------------------------------------------------------------------------------------------------------
 
 
@@ -24,7 +31,7 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
     axis = normalize_axis_index(axis, x.ndim)
     if n < 0:
         raise SettingError(f"the order of a difference is 0 or larger, not {n}")
-    ends = [None if end is None else operand(end) for end in (prepend, append)]
+    ends = [None if end is None else promoted(end, x) for end in (prepend, append)]
     slim = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
     before, after = (end if end is None or end.ndim else broadcast_to(end, shape=slim) for end in ends)
     x = concat([part for part in (before, x, after) if part is not None], axis=axis)
@@ -36,8 +43,9 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
 @composed(np.ediff1d)
 def ediff1d(x: Any, /, to_end: Any = None, to_begin: Any = None) -> Any:
     """The differences of neighbours in index order, with other numbers before and behind them."""
+    x = operand(x)
     parts = [to_begin, diff(ravel(x)), to_end]
-    return concat([ravel(part) for part in parts if part is not None], axis=0)
+    return concat([astype(ravel(part), dtype=x.dtype) for part in parts if part is not None], axis=0)
 
 
 @composed(np.gradient)
@@ -69,7 +77,7 @@ def slopes(f: Any, axis: int, step: Any, edge_order: int) -> Any:
     steps = diff(step) if step.ndim else broadcast_to(step, shape=(n - 1,))
     d = (y[..., 1:] - y[..., :-1]) / steps  # the slopes between neighbours, of which all others are means
     h, k = steps[:-1], steps[1:]
-    inside = (k * d[..., :-1] + h * d[..., 1:]) / (h + k)
+    inside = (k * d[..., :-1] + h * d[..., 1:]) / (h + k) if step.ndim else (y[..., 2:] - y[..., :-2]) / (2 * step)
     first, last = d[..., :1], d[..., -1:]
     if edge_order == 2:  # half a step further along the straight line through the two nearest slopes
         first = first + (d[..., :1] - d[..., 1:2]) * (h[:1] / (h[:1] + k[:1]))
@@ -113,7 +121,7 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
     if xp.ndim != 1 or xp.shape != fp.shape or not xp.shape[0]:
         raise ShapeError(f"interp takes points as two vectors of one length, not empty, not shapes {xp.shape} and {fp.shape}")
     if period is not None:
-        period = np.abs(period)
+        period = abs(period)  # not NumPy's, which would make a Python number a float64
         x, xp = x % period, xp % period
         order = np.asarray(np.argsort(xp, kind="stable"))
         xp, fp = xp[order], fp[order]
@@ -150,7 +158,7 @@ def polyder(p: Any, /, m: int = 1) -> Any:
     """The coefficients of the m-th derivative of a polynomial."""
     p = operand(p)
     for _ in range(m):
-        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
+        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1).astype(p.dtype)
     return p
 
 
@@ -158,7 +166,8 @@ def polyder(p: Any, /, m: int = 1) -> Any:
 def polyint(p: Any, /, m: int = 1, k: Any = None) -> Any:
     """The coefficients of the m-th integral of a polynomial, with the constants k, by default 0."""
     p = operand(p)
-    constants = broadcast_to(np.atleast_1d(0.0 if k is None else operand(k)), shape=(m,))
+    constants = np.zeros(m) if k is None else broadcast_to(operand(k), shape=(m,))
     for i in range(m):
-        p = concat([p / np.arange(p.shape[0], 0, -1), constants[i : i + 1]], axis=0)
+        p = p / np.arange(p.shape[0], 0, -1).astype(p.dtype)
+        p = concat([p, astype(constants[i : i + 1], dtype=p.dtype)], axis=0)
     return p

@@ -30,6 +30,13 @@ def is_tracked(x: Any) -> bool:
     return bool(getattr(x, "requires_grad", False)) and is_recording()
 
 
+def sides(x: Any) -> tuple[int, int]:
+    """How many rows and columns the matrices x have."""
+    if x.ndim < 2:
+        raise np.linalg.LinAlgError(f"an array of shape {x.shape} is no matrix: it needs two axes or more")
+    return x.shape[-2], x.shape[-1]
+
+
 def as_real(x: Any) -> Any:
     """The real part of numbers that are real; real ones themselves."""
     return np.real(x) if x.dtype.kind == "c" else x
@@ -57,7 +64,7 @@ def svd(x: Any, /, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """
     if not compute_uv:
         return TABLE["linalg.svdvals"](x)
-    m, n = x.shape[-2:]
+    m, n = sides(x)
     if full_matrices and m != n and is_tracked(x):
         raise UnsupportedError(
             f"linalg.svd with full_matrices=True has no derivative for {m} × {n} matrices: write linalg.svd(x, full_matrices=False)"
@@ -75,7 +82,7 @@ def qr(x: Any, /, mode: str = "reduced") -> Any:
     """
     if mode not in ("reduced", "complete", "r"):
         raise UnsupportedError(f"linalg.qr with mode={mode!r} is not supported on tensors: write mode='reduced', 'complete' or 'r'")
-    m, n = x.shape[-2:]
+    m, n = sides(x)
     complete = mode == "complete" and m > n
     if complete and is_tracked(x):
         raise UnsupportedError(
@@ -134,13 +141,20 @@ def norm(x: Any, /, ord: Any = None, axis: Any = None, keepdims: bool = False) -
 
 @composed(np.linalg.cond, name="linalg.cond")
 def cond(x: Any, /, p: Any = None) -> Any:
-    """The condition number ‖x‖ ‖x⁻¹‖ in the matrix norm p; by default the largest singular value over the smallest."""
-    with np.errstate(all="ignore"):  # a singular matrix has condition ∞
+    """The condition number ‖x‖ ‖x⁻¹‖ in the matrix norm p; by default the largest singular value over the smallest.
+
+    It is ∞ for a singular matrix, and has no finite gradient there.
+    """
+    if 0 in sides(x):
+        raise np.linalg.LinAlgError(f"matrices without entries have no condition number: the shape is {x.shape}")
+    with np.errstate(all="ignore"):
         if p is None or p == 2 or p == -2:
             s = TABLE["linalg.svdvals"](x)
             c = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
         else:
-            c = matrix_norm(x, ord=p) * matrix_norm(TABLE["linalg.inv"](x), ord=p)
+            singular = TABLE["linalg.det_sign"](x) == 0
+            regular = np.where(np.expand_dims(singular, (-2, -1)), np.eye(x.shape[-1], dtype=x.dtype), x)
+            c = np.where(singular, INF, matrix_norm(x, ord=p) * matrix_norm(TABLE["linalg.inv"](regular), ord=p))
     return np.where(np.isnan(c) & np.logical_not(np.any(np.isnan(x), axis=(-2, -1))), INF, c)
 
 
@@ -150,8 +164,8 @@ def cond(x: Any, /, p: Any = None) -> Any:
 @composed(np.linalg.matrix_power, name="linalg.matrix_power")
 def matrix_power(x: Any, /, n: int) -> Any:
     """x @ x @ … @ x, n times, in about log₂ n products; the inverse to the power −n for n < 0."""
-    n = operator.index(n)
-    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+    n, (rows, columns) = operator.index(n), sides(x)
+    if rows != columns:
         raise np.linalg.LinAlgError(f"only square matrices have powers, not an array of shape {x.shape}")
     if n == 0:
         return np.where(True, np.eye(x.shape[-1], dtype=x.dtype), x)  # x takes part, so that the result has the gradient 0
@@ -228,6 +242,8 @@ def lstsq(x: Any, y: Any, /, rcond: float | None = None) -> tuple[Any, Any, int,
 
     z is x⁺ y, with a gradient at every rank as long as the rank stays. There are residuals for tall x of full rank only.
     """
+    if x.ndim != 2:
+        raise np.linalg.LinAlgError(f"lstsq() takes one matrix, not an array of shape {x.shape}")
     m, n = x.shape
     if rcond is None:
         rcond = float(np.finfo(np.float64).eps) * max(m, n)

@@ -131,10 +131,10 @@ def sort(x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: 
 
 
 @composed(np.partition)
-def partition(x: Any, /, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
+def partition(x: Any, /, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
     """The kth entries in their places of the sorted order, no larger ones before and no smaller ones behind them."""
     x, axis = flat_or(x, axis)
-    return take_along_axis(x, np.asarray(np.argpartition(x, kth, axis=axis, kind=kind)), axis=axis)  # type: ignore[call-overload]
+    return take_along_axis(x, np.asarray(np.argpartition(x, kth, axis=axis, kind=kind)), axis=axis)
 
 
 def first_places(x: Any, equal_nan: bool) -> tuple[Any, Any, Any]:
@@ -461,7 +461,7 @@ def pairs(value: Any, ndim: int) -> Any:
 
 
 PAD_MODES = ("constant", "edge", "linear_ramp", "maximum", "mean", "median", "minimum", "reflect", "symmetric", "wrap", "empty")
-STATISTICS = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
+STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "mean": np.mean, "median": np.median}
 
 
 @composed(np.pad)
@@ -488,8 +488,7 @@ def pad(
     widths = np.asarray(pairs(pad_width, x.ndim) if x.ndim else np.zeros((0, 2), int))
     if widths.dtype.kind not in "iu" or np.any(widths < 0):
         raise ShapeError(f"the widths of pad are whole numbers, 0 or larger, not {pad_width!r}")
-    values = {"constant": constant_values, "linear_ramp": end_values}.get(mode)
-    values = None if values is None else astype(pairs(values, x.ndim), dtype=x.dtype)
+    values = astype(pairs({"constant": constant_values, "linear_ramp": end_values}.get(mode, 0), x.ndim), dtype=x.dtype)
     lengths = None if stat_length is None else np.asarray(pairs(stat_length, x.ndim))
     for axis in range(x.ndim):
         before, after = (int(n) for n in widths[axis])
@@ -502,8 +501,7 @@ def pad(
         elif mode == "linear_ramp":
             borders = ramps(x, axis, (before, after), values[axis])
         elif mode in ("constant", "empty"):
-            filling = (0, 0) if values is None else (values[axis, 0], values[axis, 1])
-            borders = [np.broadcast_to(v, side(x, axis, m)) for v, m in zip(filling, (before, after), strict=True)]
+            borders = [np.broadcast_to(values[axis, k], side(x, axis, (before, after)[k])) for k in (0, 1)]
         else:
             outside = np.arange(-before, 0), np.arange(n, n + after)
             borders = [continued(x, axis, places, mode, reflect_type) for places in outside]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..derivations.elementwise import conjugate
 from ..errors import SettingError, ShapeError, did_you_mean
 from ..primitive import composed
 from ..rules import astype, permute_dims, reshape, where
@@ -132,7 +133,7 @@ def quantiles(s: Any, count: Any, q: Any, method: str) -> Any:
         nearest = halves + (np.asarray(place == halves + 0.5) & (halves % 2 == 1))  # halves go to even numbers
         low, high = {"lower": (below, below), "higher": (above, above), "nearest": (nearest, nearest)}.get(method, (below, above))
         return take_along_axis(s, low) if low is high else (take_along_axis(s, low) + take_along_axis(s, high)) / 2
-    low, high = take_along_axis(s, below), take_along_axis(s, np.minimum(below + 1, n - 1))
+    low, high = take_along_axis(s, below), take_along_axis(s, np.minimum(below + 1, np.maximum(count - 1, 0)))
     fraction = astype(place - below, dtype=s.dtype if s.dtype.kind == "f" else np.float64)
     return low + (high - low) * fraction
 
@@ -236,7 +237,8 @@ def deviations(x: Any, axis: Any) -> Any:
 @composed(np.nanvar)
 def nanvar(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = False) -> Any:
     """Σ |xᵢ − μ|² / (n − correction) of the entries that are not NaN."""
-    squares = np.square(np.abs(deviations(x, axis)))
+    d = deviations(x, axis)
+    squares = np.real(conjugate(d) * d)
     return divided(np.sum(squares, axis=axis, keepdims=keepdims), counted(x, axis, keepdims) - correction)
 
 
@@ -290,7 +292,8 @@ def cov(
         rows.append(np.permute_dims(v) if not rowvar and (np.ndim(x) > 1 if given is x else v.shape[0] != 1) else v)
     v = np.concatenate(rows, axis=0)
     less = (0 if bias else 1) if correction is None else correction
-    weights = [operand(w) for w in (fweights, aweights) if w is not None]
+    dtype = v.dtype if v.dtype.kind in "fc" else np.float64
+    weights = [astype(operand(w), dtype=dtype) for w in (fweights, aweights) if w is not None]
     if not weights:
         deviation = v - np.mean(v, axis=1, keepdims=True)
         return np.squeeze(deviation @ conjugate(deviation).mT / (v.shape[1] - less))
@@ -299,11 +302,6 @@ def cov(
     deviation = v - mean[:, None]
     n = total[0] - less if aweights is None else total[0] - less * np.sum(w * weights[-1]) / total[0]
     return np.squeeze((deviation * w) @ conjugate(deviation).mT / n)
-
-
-def conjugate(x: Any) -> Any:
-    """The complex conjugate; a real x itself."""
-    return np.conj(x) if x.dtype.kind == "c" else x
 
 
 @composed(np.corrcoef)

@@ -41,20 +41,21 @@ def einsum_dx(g: Any, xs: Sequence[Any], subscripts: str, i: int) -> Any:
 
     Three things need care. A label that occurs in this factor only was summed away: its gradient is the same for each value, a
     broadcast. A label twice in the factor picks its diagonal: the gradient is scattered there. An axis of length 1 was
-    broadcast: the sweep sums over it.
+    broadcast: the sweep sums over it, and we before a diagonal.
     """
     terms, out = subscripts.split("->")
     labels = terms.split(",")
     mine, others = labels[i], [*labels[:i], *labels[i + 1 :]]
     unique = "".join(dict.fromkeys(mine))
     kept = "".join(label for label in unique if label in out or any(label in other for other in others))
-    gx = np.einsum(",".join([out, *others]) + "->" + kept, g, *xs[:i], *xs[i + 1 :])
+    gx = np.einsum(",".join([out, *others]) + "->" + kept, g, *xs[:i], *xs[i + 1 :], optimize=True)
     sizes = {label: xs[i].shape[mine.index(label)] for label in unique}
     gx = np.expand_dims(gx, tuple(n for n, label in enumerate(unique) if label not in kept))
     full = tuple(max(m, sizes[label]) for m, label in zip(gx.shape, unique, strict=True))
     gx = gx if gx.shape == full else np.broadcast_to(gx, full)
     if unique == mine:
         return gx
+    gx = np.sum(gx, axis=tuple(n for n, label in enumerate(unique) if sizes[label] < full[n]), keepdims=True)
     grid = np.ix_(*[np.arange(sizes[label]) for label in unique])
     return TABLE["scatter"](gx, shape=xs[i].shape, index=tuple(grid[unique.index(label)] for label in mine))
 
@@ -64,7 +65,7 @@ def convolve_dx(g: Any, x: Any, y: Any, mode: str) -> Any:
 
     ``same`` and ``valid`` return a middle part of the full result; the rest of g is zero.
     """
-    n, m = x.shape[0], y.shape[0]
+    n, m = np.size(x), np.size(y)
     if mode != "full":
         start = min(n, m) - 1 if mode == "valid" else (min(n, m) - 1) // 2
         g = TABLE["scatter"](g, shape=(n + m - 1,), index=(slice(start, start + g.shape[0]),))

@@ -91,6 +91,7 @@ def cumulative_prod_dx(g: Any, x: Any, axis: Any, include_initial: bool) -> Any:
 
 def recurrence_db(g: Any, a: Any, axis: int) -> Any:
     """tᵢ = bᵢ + aᵢ tᵢ₋₁  ⇒  b̄ᵢ = λᵢ = gᵢ + aᵢ₊₁ λᵢ₊₁, everything that depends on tᵢ."""
+    a = np.broadcast_to(a, g.shape)  # the shift by one place is that of all entries, also where one a stands for many
     return np.moveaxis(from_the_end(np.moveaxis(g, axis, -1), np.moveaxis(a, axis, -1)), -1, axis) if g.size else g
 
 

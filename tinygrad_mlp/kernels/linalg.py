@@ -73,6 +73,12 @@ def det_sign(x: Array) -> Array:
     return np.linalg.slogdet(x).sign  # type: ignore[no-any-return]
 
 
+def products(factors: Array) -> Array:
+    """The products along the last axis of numbers ≥ 0; through logarithms, as NumPy's det, since a part of one may overflow."""
+    with np.errstate(divide="ignore", over="ignore", under="ignore"):
+        return np.exp(np.sum(np.log(factors), axis=-1))  # type: ignore[no-any-return]
+
+
 def cofactor(x: Array) -> Array:
     """The cofactors Cᵢⱼ = (−1)ⁱ⁺ʲ det(X without row i and column j), also of singular matrices.
 
@@ -80,7 +86,7 @@ def cofactor(x: Array) -> Array:
     are products of cofactors, those of U and Vᴴ being det(U) U* and det(Vᴴ) (Vᴴ)*. Nothing is divided by.
     """
     u, s, vh = np.linalg.svd(x)
-    others = np.prod(np.where(np.eye(x.shape[-1], dtype=bool), 1, s[..., None, :]), axis=-1)
+    others = products(np.where(np.eye(x.shape[-1], dtype=bool), 1, s[..., None, :]))
     turn = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
     return turn * ((np.conj(u) * others[..., None, :]) @ np.conj(vh))  # type: ignore[no-any-return]
 
@@ -93,7 +99,7 @@ def cofactor_dx(h: Array, x: Array) -> Array:
     """
     u, s, vh = np.linalg.svd(x)
     eye = np.eye(x.shape[-1], dtype=bool)
-    pairs = np.prod(np.where(eye[:, None, :] | eye[None, :, :], 1, s[..., None, None, :]), axis=-1)
+    pairs = products(np.where(eye[:, None, :] | eye[None, :, :], 1, s[..., None, None, :]))
     pairs = np.where(eye, 0, pairs)
     turned = np.conj(u).mT @ h @ np.conj(vh).mT
     on_diagonal = pairs @ np.diagonal(turned, axis1=-2, axis2=-1)[..., None]

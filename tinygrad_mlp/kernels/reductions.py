@@ -32,7 +32,7 @@ def cumulative_prod(x: Array, *, axis: int | None, dtype: Any, include_initial: 
 
 def recurrence(a: Array, b: Array, *, axis: int) -> Array:
     """tᵢ = bᵢ + aᵢ tᵢ₋₁ along axis, t₀ = b₀: a first-order linear recurrence (a₀ has no effect)."""
-    a, b = np.broadcast_arrays(np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0))
+    a, b = (np.moveaxis(v, axis, 0) for v in np.broadcast_arrays(a, b))
     t = b.astype(np.result_type(a, b))
     for i in range(1, len(t)):
         t[i] += a[i] * t[i - 1]

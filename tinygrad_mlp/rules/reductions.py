@@ -27,7 +27,7 @@ var         = primitive("var",         np.var,          lambda g, z, x, *, axis,
 std         = primitive("std",         np.std,          lambda g, z, x, *, axis, correction, keepdims: ratio(unreduce(g, x, axis, keepdims), unreduce(2 * z, x, axis, keepdims)) * d.var_slope(x, axis, correction),
                         kink="0 where all entries are equal", axis=None, correction=0, keepdims=False)
 vector_norm = primitive("linalg.vector_norm", k.vector_norm, lambda g, z, x, *, axis, keepdims, ord: unreduce(g, x, axis, keepdims) * d.norm_slope(unreduce(z, x, axis, keepdims), x, axis, ord),
-                        kink="0 at the zero vector; for ord=±inf equal parts at a tie; for ord=0 zero everywhere", axis=None, keepdims=False, ord=2)
+                        kink="0 at the zero vector; for ord=±inf equal parts at a tie; for ord=0 zero everywhere", numpy=(np.linalg.vector_norm,), axis=None, keepdims=False, ord=2)
 cumulative_sum  = primitive("cumulative_sum",  k.cumulative_sum,  lambda g, z, x, *, axis, dtype, include_initial: d.cumulative_sum_dx(g, x, axis, include_initial),
                         numpy=(np.cumulative_sum,), axis=None, dtype=None, include_initial=False)
 cumulative_prod = primitive("cumulative_prod", k.cumulative_prod, lambda g, z, x, *, axis, dtype, include_initial: d.cumulative_prod_dx(g, x, axis, include_initial),

@@ -21,7 +21,7 @@ triu        = primitive("triu",        k.triu,          lambda g, z, x, *, k: np
 getitem     = primitive("getitem",     k.getitem,       lambda g, z, x, *, index: scatter(g, shape=x.shape, index=index), index=...)
 scatter     = primitive("scatter",     k.scatter,       lambda g, z, x, *, shape, index: g[index], shape=..., index=...)
 setitem     = primitive("setitem",     k.setitem,       lambda g, z, x, y, *, index: setitem(g, 0, index=index),
-                                                        lambda g, z, x, y, *, index: d.assigned(g, index), index=...)
+                                                        lambda g, z, x, y, *, index: d.assigned(g, y, index), index=...)
 concat      = primitive("concat",      k.concat,        lambda g, z, *xs, axis: parts(g, xs, axis),
                         variadic=True, numpy=(np.concat,), axis=0)
 stack       = primitive("stack",       k.stack,         lambda g, z, *xs, axis: layers(g, xs, axis),

@@ -1,0 +1,394 @@
+"""Transforms: from a function to its gradient, Jacobian, Hessian or a product with them.
+
+The function is written with plain NumPy and takes arrays, or tuples, lists and dicts of arrays. A transform calls it with Tensors
+and differentiates the result. What comes out are ndarrays; if it depends on Tensors that require gradients (an argument, or a
+parameter that the function uses), they are Tensors with a graph, so that transforms can be nested to any order, and a gradient
+can be part of a loss. Under ``no_grad()`` they are always ndarrays.
+
+For y = f(x) with Jacobian J = ∂y/∂x:
+
+========================  ===========================================================  ========================================
+transform                 result                                                       cost, in evaluations of f
+========================  ===========================================================  ========================================
+``grad``                  ∇f, for a single number y                                    about 3
+``vjp``                   y, and the function v ↦ Jᵀ v                                 about 3
+``jvp``                   y, J v                                                       about 6, however many inputs and outputs
+``jacobian``              J                                                            as many products as y or x has entries,
+                                                                                       whichever are fewer
+``hessian``               ∂²y/∂x², for a single number y                               n products for n entries of x
+``hvp``                   ∂²y/∂x² v                                                    about 6
+========================  ===========================================================  ========================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import rules
+from .errors import SettingError, ShapeError, TensorTypeError
+from .graph import topological
+from .modes import is_recording, recording
+from .tensor import Tensor, gradients
+
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+
+Function = Callable[..., Any]
+Argnums = int | Sequence[int]
+
+
+# --- trees: tuples, lists and dicts of arrays ---------------------------------------------------------------------------
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """What is at the ends of nested tuples, lists and dicts, in order."""
+    if isinstance(tree, dict):
+        for key in tree:
+            yield from leaves(tree[key])
+    elif isinstance(tree, (tuple, list)):
+        for branch in tree:
+            yield from leaves(branch)
+    else:
+        yield tree
+
+
+def like(tree: Any, values: Iterator[Any]) -> Any:
+    """The values in the form of the tree."""
+    if isinstance(tree, dict):
+        return {key: like(branch, values) for key, branch in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        branches = [like(branch, values) for branch in tree]
+        return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)
+    return next(values)
+
+
+def variable(x: Any) -> Tensor:
+    """A Tensor to differentiate with respect to: the value of x, connected to x if that has a graph, but not x itself."""
+    if isinstance(x, Tensor) and x.requires_grad:
+        return rules.positive(x)  # type: ignore[no-any-return]  # a primitive of a Tensor
+    if isinstance(x, bool) or not isinstance(x, (int, float, complex, np.ndarray, np.generic, Tensor)):
+        raise TensorTypeError(
+            f"gradients are with respect to numbers and arrays, also in tuples, lists and dicts, but an argument is {x!r} "
+            f"({type(x).__name__}): name the right arguments, argnums=…"
+        )
+    return Tensor(float(x) if isinstance(x, int) else x, requires_grad=True)
+
+
+class Run(NamedTuple):
+    """A function that has been called with variables."""
+
+    y: Any  # what it returned
+    flat: Tensor | None  # that as one axis; None if it does not depend on the variables
+    xs: list[Tensor]
+    tree: Any  # the arguments to differentiate with respect to: one, or a tuple of them
+    nested: bool  # whether the result depends on other tensors that require gradients
+
+
+def run(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums) -> Run:
+    """Call f with variables in place of the arguments numbered by argnums."""
+    if not callable(f):
+        raise TensorTypeError(f"a transform takes a function, not {f!r}: write tg.grad(f)(x)")
+    many = not isinstance(argnums, (int, np.integer))
+    numbers = list(argnums) if isinstance(argnums, Sequence) else [argnums]
+    for n in numbers:
+        if not -len(args) <= n < len(args):
+            raise SettingError(f"argnums={argnums} of a function that was called with {len(args)} arguments by position")
+    nested, given = is_recording(), list(args)
+    with recording(True):
+        xs: list[Tensor] = []
+        for n in numbers:
+            mine = [variable(x) for x in leaves(args[n])]
+            xs += mine
+            given[n] = like(args[n], iter(mine))
+        y = f(*given, **kwargs)
+        ends = list(leaves(y))
+        flat = None
+        if any(isinstance(end, Tensor) and end.requires_grad for end in ends):
+            flat = rules.concat([rules.reshape(as_tensor(end), -1) for end in ends])
+    nested = nested and flat is not None and any(is_outer(node, xs) for node in topological(flat))
+    return Run(y, flat, xs, tuple(args[n] for n in numbers) if many else args[numbers[0]], nested)
+
+
+def is_outer(node: Any, xs: list[Tensor]) -> bool:
+    """Whether a node is a leaf of somebody else's."""
+    return node.op is None and not any(node is x for x in xs)
+
+
+def as_tensor(end: Any) -> Tensor:
+    """One output of a function; refused if it is no number."""
+    if isinstance(end, Tensor):
+        return end
+    array = np.asarray(end)
+    if array.dtype.kind not in "biufc":
+        raise TensorTypeError(f"a function to differentiate returns numbers and arrays, but it returned {end!r}")
+    return Tensor(array)
+
+
+def plain(y: Any, nested: bool) -> Any:
+    """A result for the caller: ndarrays, unless it belongs to a graph outside."""
+    values = [end if nested or not isinstance(end, Tensor) else end.numpy().copy() for end in leaves(y)]
+    return like(y, iter(values))
+
+
+def products(y: Tensor | None, xs: Sequence[Tensor], seed: Any, nested: bool) -> list[Any]:
+    """Jᵀ seed for each of xs, with a graph if it is asked for; zeros where y does not depend on x."""
+    if y is None:
+        return [np.zeros(x.shape, x.dtype) for x in xs]
+    return list(gradients(y, list(xs), seed=seed, create_graph=True) if nested else gradients(y, list(xs), seed=seed))
+
+
+def one_number(called: Run, name: str) -> None:
+    """Refuse a function whose result is no single real number."""
+    ends = [as_tensor(end) for end in leaves(called.y)]
+    if len(ends) != 1 or ends[0].size != 1:
+        told = ", ".join(str(end.shape) for end in ends)
+        raise ShapeError(f"{name}() is of a function with one number as result, this one has shape {told}: write jacobian(f), or sum it")
+    if ends[0].dtype.kind == "c":
+        raise TensorTypeError(f"{name}() is of a function with a real result, this one's is complex: take np.real or np.abs of it")
+
+
+# --- first order ----------------------------------------------------------------------------------------------------------
+
+
+def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
+    """The function x ↦ (f(x), ∇f(x)), for an f with one number as result.
+
+    Parameters
+    ----------
+    f : function of arrays (or tuples, lists, dicts of arrays)
+    argnums : the number of the argument to differentiate with respect to, or several, for which a tuple comes out
+
+    Raises
+    ------
+    ShapeError
+        If the result is not one number.
+    TensorTypeError
+        If an argument holds something other than numbers, or integers in an array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value, gradient = value_and_grad(lambda w: np.sum(np.tanh(w["a"]) * w["b"]))({"a": np.zeros(2), "b": np.array([1.0, 3.0])})
+    >>> float(value), gradient["a"], gradient["b"]
+    (0.0, array([1., 3.]), array([0., 0.]))
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        called = run(f, args, kwargs, argnums)
+        one_number(called, "grad")
+        found = products(called.flat, called.xs, np.ones(1), called.nested)
+        return plain(called.y, called.nested), like(called.tree, iter(found))
+
+    return transformed
+
+
+def grad(f: Function, argnums: Argnums = 0) -> Function:
+    """The gradient of f as a function: x ↦ ∇f(x). See :func:`value_and_grad`.
+
+    >>> import numpy as np
+    >>> grad(np.tanh)(0.0)
+    array(1.)
+    >>> grad(grad(grad(lambda x: x**4)))(2.0)
+    array(48.)
+    >>> grad(lambda x, y: x * y**2, argnums=(0, 1))(3.0, 2.0)
+    (array(4.), array(12.))
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        return value_and_grad(f, argnums)(*args, **kwargs)[1]
+
+    return transformed
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """f(*primals), and the function v ↦ Jᵀ v, which gives a tuple with one product for each of the primals.
+
+    Raises
+    ------
+    ShapeError
+        If v has another form or shape than the result of f.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, pull_back = vjp(lambda x: x**2, np.array([1.0, 2.0]))
+    >>> pull_back(np.array([1.0, 10.0]))
+    (array([ 2., 40.]),)
+    """
+    called = run(f, primals, {}, range(len(primals)))
+
+    def pull_back(v: Any) -> tuple[Any, ...]:
+        found = products(called.flat, called.xs, flat_as(v, called.y, "vjp"), called.nested)
+        return like(called.tree, iter(found))  # type: ignore[no-any-return]  # a tuple, as called.tree is one
+
+    return plain(called.y, called.nested), pull_back
+
+
+def flat_as(v: Any, form: Any, name: str) -> Any:
+    """v, which has the form and the shapes of form, as one axis."""
+    given, wanted = [as_tensor(x) for x in leaves(v)], [np.shape(x) for x in leaves(form)]
+    if [x.shape for x in given] != wanted:
+        raise ShapeError(f"{name}(): a vector of shapes {[x.shape for x in given]} does not fit {wanted}")
+    parts = [rules.reshape(x, -1) for x in given]
+    joined = rules.concat(parts)
+    return joined if joined.requires_grad else joined.numpy()
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """f(*primals), and J v: how the result changes when the arguments move along the tangents v.
+
+    u ↦ Jᵀ u is linear; its own transpose, at v, is J v. So two backward passes do, and no rule needs a second form.
+
+    Parameters
+    ----------
+    f : function
+    primals, tangents : the arguments, and the directions in which they move, in the same form
+
+    Raises
+    ------
+    ShapeError
+        If tangents and primals differ in form or shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, change = jvp(lambda x: x**2, (np.array([1.0, 2.0]),), (np.array([1.0, 0.5]),))
+    >>> change
+    array([2., 2.])
+    """
+    called = run(f, primals, {}, range(len(primals)))
+    v = flat_as(tuple(tangents), tuple(primals), "jvp")
+    change = transposed(called)(v)
+    shapes = [np.shape(end) for end in leaves(called.y)]
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    parts = [rules.reshape(change[stop - math.prod(s) : stop], shape=s) for s, stop in zip(shapes, ends.tolist(), strict=True)]
+    return plain(called.y, called.nested), like(called.y, iter(parts))
+
+
+def transposed(called: Run) -> Callable[[Any], Any]:
+    """The function v ↦ J v on flat vectors."""
+    if called.flat is None:
+        size = sum(math.prod(np.shape(end)) for end in leaves(called.y))
+        return lambda v: np.zeros(size)
+    y = called.flat
+    with recording(True):
+        u = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
+        pulled = gradients(y, called.xs, seed=u, create_graph=True)
+        flat = rules.concat([rules.reshape(g, -1) for g in pulled])
+
+    def product(v: Any) -> Any:
+        return products(flat if flat.requires_grad else None, [u], v, called.nested or isinstance(v, Tensor))[0]
+
+    return product
+
+
+def jacobian(f: Function, argnums: Argnums = 0) -> Function:
+    """The function x ↦ ∂f/∂x, of shape y.shape + x.shape; for several outputs or inputs trees of such arrays, outputs outside.
+
+    Computed row by row, or column by column where x has fewer entries than y.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> jacobian(lambda x: np.array([[1.0, 2.0], [3.0, 4.0], [0.0, 1.0]]) @ x)(np.array([1.0, 1.0]))
+    array([[1., 2.],
+           [3., 4.],
+           [0., 1.]])
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        called = run(f, args, kwargs, argnums)
+        return blocks(matrix(called), called.y, called)
+
+    return transformed
+
+
+def matrix(called: Run) -> Any:
+    """The Jacobian with flat outputs as rows and flat inputs as columns."""
+    inputs = sum(x.size for x in called.xs)
+    outputs = sum(math.prod(np.shape(end)) for end in leaves(called.y))
+    if called.flat is None or not inputs or not outputs:
+        return np.zeros((outputs, inputs))
+    if inputs < outputs:
+        product = transposed(called)
+        return rules.stack([product(e) for e in np.eye(inputs, dtype=called.flat.dtype)], axis=1)
+    return rules.stack([one_row(products(called.flat, called.xs, e, called.nested)) for e in np.eye(outputs, dtype=called.flat.dtype)])
+
+
+def one_row(parts: Sequence[Any]) -> Any:
+    """The gradients with respect to all inputs, as one axis."""
+    return rules.concat([rules.reshape(g, -1) for g in parts])
+
+
+def blocks(rows: Any, y: Any, called: Run) -> Any:
+    """The parts of a matrix of derivatives in the form of y, and within that in the form of the arguments."""
+    found, top = [], 0
+    for end in leaves(y):
+        shape, left, parts = np.shape(end), 0, []
+        for x in called.xs:
+            block = rows[top : top + math.prod(shape), left : left + x.size]
+            parts.append(rules.reshape(block, shape=shape + x.shape))
+            left += x.size
+        found.append(like(called.tree, iter(parts)))
+        top += math.prod(shape)
+    return like(y, iter(found))
+
+
+# --- second order ---------------------------------------------------------------------------------------------------------
+
+
+def hessian(f: Function, argnums: Argnums = 0) -> Function:
+    """The function x ↦ ∂²f/∂x², of shape x.shape + x.shape, for an f with one number as result; for trees, trees of trees.
+
+    Row i is the gradient of the i-th entry of the gradient: n backward passes for n entries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
+    array([[6., 2.],
+           [2., 0.]])
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        called, second = gradient_of(f, args, kwargs, argnums, "hessian")
+        return blocks(matrix(second), called.tree, called)
+
+    return transformed
+
+
+def gradient_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums, name: str) -> tuple[Run, Run]:
+    """f called with variables, and its gradient in place of its result."""
+    called = run(f, args, kwargs, argnums)
+    one_number(called, name)
+    with recording(True):
+        first = products(called.flat, called.xs, np.ones(1), nested=True)
+        flat = one_row(first)
+    tracked = isinstance(flat, Tensor) and flat.requires_grad
+    return called, called._replace(y=like(called.tree, iter(first)), flat=flat if tracked else None)
+
+
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
+    """The Hessian of f times a vector, ∂²f/∂x² v, without the Hessian: the gradient of ⟨∇f, v⟩.
+
+    Parameters
+    ----------
+    f : function with one number as result
+    primals, tangents : the arguments, and the vector v in the same form
+
+    Returns
+    -------
+    A product for each of the primals, in its form.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),))
+    (array([  6., 120.]),)
+    """
+    called, second = gradient_of(f, primals, {}, range(len(primals)), "hvp")
+    found = products(second.flat, called.xs, flat_as(tuple(tangents), tuple(primals), "hvp"), called.nested)
+    return like(called.tree, iter(found))  # type: ignore[no-any-return]  # a tuple, as called.tree is one
