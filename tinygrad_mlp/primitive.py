@@ -19,7 +19,7 @@ import numpy as np
 
 from .errors import TensorTypeError, did_you_mean
 
-__all__ = ["BY_NUMPY", "TABLE", "Primitive", "Rule", "primitive"]
+__all__ = ["BY_NUMPY", "COMPOSED", "COMPOSED_BY_NUMPY", "OWN", "TABLE", "Primitive", "Rule", "composed", "primitive"]
 
 Rule: TypeAlias = Callable[..., Any]
 

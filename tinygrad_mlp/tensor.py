@@ -464,7 +464,8 @@ def read_only(array: Array) -> Array:
     return np.asarray(memoryview(array).toreadonly())
 
 
-UNSHARED = sys.getrefcount(leaf(Tensor.__new__(Tensor), np.zeros(1), requires_grad=False).array)
+LONE = leaf(Tensor.__new__(Tensor), np.zeros(1), requires_grad=False)
+UNSHARED = sys.getrefcount(LONE.array)
 """What getrefcount says of a tensor's array that only the tensor refers to."""
 
 

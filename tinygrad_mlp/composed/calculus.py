@@ -134,7 +134,7 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
     j = np.minimum(i + 1, n - 1)
     inner = where(below | above, xp[0], x)  # outside nothing is computed that could overflow: its gradient is 0, not 0 · ∞
     width = take(xp, j) - take(xp, i)
-    share = np.where(width == 0, 0, (inner - take(xp, i)) / np.where(width == 0, 1, width))
+    share = np.where(width == 0, 1, (inner - take(xp, i)) / np.where(width == 0, 1, width))
     value = take(fp, i) + (take(fp, j) - take(fp, i)) * share
     value = where(below, fp[0] if left is None else left, value)
     return where(above, fp[-1] if right is None else right, value)

@@ -132,7 +132,10 @@ def sort(x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: 
 
 @composed(np.partition)
 def partition(x: Any, /, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
-    """The kth entries in their places of the sorted order, no larger ones before and no smaller ones behind them."""
+    """The kth entries in their places of the sorted order, no larger ones before and no smaller ones behind them.
+
+    In which order those come NumPy leaves open; here it is that of np.argpartition.
+    """
     x, axis = flat_or(x, axis)
     return take_along_axis(x, np.asarray(np.argpartition(x, kth, axis=axis, kind=kind)), axis=axis)
 

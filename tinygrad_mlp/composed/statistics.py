@@ -40,7 +40,7 @@ def average(x: Any, /, axis: Any = None, weights: Any = None, returned: bool = F
     if np.any(total == 0):
         raise ZeroDivisionError("the weights of an average sum to zero")
     mean = np.sum(x * w, axis=axes, keepdims=keepdims) / total
-    return (mean, np.broadcast_to(total, mean.shape)) if returned else mean
+    return (mean, np.broadcast_to(astype(total, dtype=mean.dtype), mean.shape)) if returned else mean
 
 
 # --- running sums -----------------------------------------------------------------------------------------------------
@@ -195,7 +195,8 @@ def counted(x: Any, axis: Any, keepdims: bool = False) -> Any:
 
 def divided(x: Any, n: Any) -> Any:
     """x / n, and NaN where n is not positive: where there is nothing to divide."""
-    return x / np.where(n > 0, n, np.nan).astype(x.dtype if x.dtype.kind in "fc" else np.float64)
+    size = np.where(n > 0, n, 1).astype(np.result_type(x.dtype, np.float16))
+    return where(n > 0, x / size, np.nan)
 
 
 @composed(np.nansum)

@@ -17,6 +17,12 @@ def ratio(x: Any, z: Any) -> Any:
     return np.where(z == 0, 0, x / np.where(z == 0, 1, z))
 
 
+def gap(x: Any, y: Any) -> Any:
+    """x − y, and 0 where both are the same infinity."""
+    same = (x == y) & np.isinf(x)
+    return np.where(same, 0, x - np.where(same, 0, y))
+
+
 def power_dx(g: Any, z: Any, x: Any, y: Any) -> Any:
     """z = xʸ  ⇒  x̄ = g · y xʸ⁻¹, and 0 where y = 0: x⁰ is 1 everywhere, while 0 · 0⁻¹ would be NaN at x = 0.
 

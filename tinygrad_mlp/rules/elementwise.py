@@ -26,7 +26,7 @@ remainder   = primitive("remainder",   np.remainder,    lambda g, z, x, y: g,
                                                         lambda g, z, x, y: -g * np.floor_divide(x, y),
                         kink="at a multiple of y, where the remainder jumps: as on the right of it, (1, −floor(x / y))")
 fmod        = primitive("fmod",        np.fmod,         lambda g, z, x, y: g,
-                                                        lambda g, z, x, y: -g * np.trunc(x / y),
+                                                        lambda g, z, x, y: -g * np.rint((x - z) / y),
                         kink="at a multiple of y, where the remainder jumps: (1, −trunc(x / y))")
 pow         = primitive("pow",         np.power,        d.power_dx,
                                                         d.power_dy,
@@ -53,10 +53,12 @@ log         = primitive("log",         np.log,          lambda g, z, x: g / x)
 log2        = primitive("log2",        np.log2,         lambda g, z, x: g / (x * LN2))
 log10       = primitive("log10",       np.log10,        lambda g, z, x: g / (x * LN10))
 log1p       = primitive("log1p",       np.log1p,        lambda g, z, x: g / (1 + x))
-logaddexp   = primitive("logaddexp",   np.logaddexp,    lambda g, z, x, y: g * sigmoid(x - y),
-                                                        lambda g, z, x, y: g * sigmoid(y - x))
-logaddexp2  = primitive("logaddexp2",  np.logaddexp2,   lambda g, z, x, y: g * sigmoid((x - y) * LN2),
-                                                        lambda g, z, x, y: g * sigmoid((y - x) * LN2))
+logaddexp   = primitive("logaddexp",   np.logaddexp,    lambda g, z, x, y: g * sigmoid(d.gap(x, y)),
+                                                        lambda g, z, x, y: g * sigmoid(d.gap(y, x)),
+                        kink="half to each where both are the same infinity")
+logaddexp2  = primitive("logaddexp2",  np.logaddexp2,   lambda g, z, x, y: g * sigmoid(d.gap(x, y) * LN2),
+                                                        lambda g, z, x, y: g * sigmoid(d.gap(y, x) * LN2),
+                        kink="as logaddexp")
 
 # --- circular and hyperbolic functions --------------------------------------------------------------------------------
 sin         = primitive("sin",         np.sin,          lambda g, z, x: g * np.cos(x))
