@@ -32,10 +32,11 @@ def call(name: str, sample: Sample, inputs: list[Any]) -> Any:
 
 
 def joined(result: Any) -> Any:
-    """Several results as one array, so that one seed reaches all of them."""
+    """Several results as one array, so that one seed reaches all of them; whole numbers (indices, a rank) carry no gradient."""
     if not isinstance(result, (tuple, list)):
         return result
-    return tg.concat([tg.reshape(r if isinstance(r, Tensor) else np.asarray(r), -1) for r in result])
+    arrays = [r if isinstance(r, Tensor) else np.asarray(r) for r in result]
+    return tg.concat([tg.reshape(a, -1) for a in arrays if a.dtype.kind in "fc"])
 
 
 def weights(shape: tuple[int, ...], seed: int, dtype: Any = np.float64) -> np.ndarray:

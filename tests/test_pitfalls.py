@@ -1573,4 +1573,4 @@ def test_100_errors_have_their_builtin_type():
 
 def test_all_of_the_hundred_have_a_test():
     source = "".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("test_pitfalls.py", "test_pitfalls_numpy.py"))
-    assert {int(n) for n in re.findall(r"^def test_(\d+)_", source, re.M)} == set(range(1, 101))
+    assert {int(n) for n in re.findall(r"^def test_(\d+)_", source, re.MULTILINE)} == set(range(1, 101))

@@ -14,6 +14,7 @@ import pytest
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor
+from tinygrad_mlp.errors import GraphError
 
 STEP = 6e-6  # ε^⅓ for float64
 rng = np.random.default_rng(7)
@@ -615,12 +616,36 @@ def test_gradients_are_slopes(name: str) -> None:
     for i, (x, g) in enumerate(zip(inputs, found, strict=True)):
         assert type(g) is np.ndarray
         assert (g.shape, g.dtype) == (x.shape, x.dtype)
-        np.testing.assert_allclose(tg.grad(f, argnums=i)(*inputs), g, rtol=1e-10, atol=1e-12)
         for seed in range(3):
             v = directions(inputs, seed)
             alone = tuple(d if j == i else 0 * d for j, d in enumerate(v))
             slope = (f(*moved(inputs, alone, STEP)) - f(*moved(inputs, alone, -STEP))) / (2 * STEP)
             np.testing.assert_allclose(np.sum(g * v[i]), slope, rtol=1e-6, atol=1e-6, err_msg=f"input {i}")
+
+
+@EACH
+def test_forward_and_backward_products_agree(name: str) -> None:
+    f, inputs = PROGRAMS[name]
+    found, v = tg.grad(f, argnums=range(len(inputs)))(*inputs), directions(inputs, 4)
+    value, change = tg.jvp(f, inputs, v)
+    np.testing.assert_allclose(value, f(*inputs), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(change, sum(np.sum(g * d) for g, d in zip(found, v, strict=True)), rtol=1e-10, atol=1e-12)
+
+
+WRITES_INTO_AN_ARRAY = {("heat_equation", 1), ("jacobi_relaxation_in_place", 1)}
+"""With this input alone as Tensor, the program assigns it to entries of a plain array, which cannot hold a graph."""
+
+
+@EACH
+def test_each_input_alone_beside_plain_arrays(name: str) -> None:
+    f, inputs = PROGRAMS[name]
+    together = tg.grad(f, argnums=range(len(inputs)))(*inputs)
+    for i, g in enumerate(together):
+        if (name, i) in WRITES_INTO_AN_ARRAY:
+            with pytest.raises(GraphError, match="would lose it"):
+                tg.grad(f, argnums=i)(*inputs)
+        else:
+            np.testing.assert_allclose(tg.grad(f, argnums=i)(*inputs), g, rtol=1e-10, atol=1e-12)
 
 
 @EACH

@@ -15,7 +15,7 @@ import numpy as np
 
 from .errors import AnomalyError
 from .graph import Node, line_of, origin, place
-from .kernels.shapes import Array
+from .kernels.shapes import Array, count
 from .modes import MODES, Modes
 from .primitive import Primitive
 
@@ -180,8 +180,9 @@ def makes_worse(result: Array, inputs: Sequence[Array]) -> bool:
 def inspect_inputs(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> None:
     """Raise if a mean is to be taken over nothing: of this NumPy warns in a way that cannot be held back."""
     if op.name in ("mean", "var", "std"):
-        case = Case(op.name, [np.asarray(inputs[0])], params, np.ones((), bool), None, None)
-        if empty_axis(case):
+        x = np.asarray(inputs[0])
+        case = Case(op.name, [x], params, np.ones((), bool), None, None)
+        if empty_axis(case) or count(x, params["axis"]) <= params.get("correction", 0):
             tell(op.name, FORWARD, case, np.asarray(np.nan), place(origin()))
 
 

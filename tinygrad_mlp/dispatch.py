@@ -50,6 +50,8 @@ class Dispatched:
         op = BY_NUMPY.get(ufunc)
         function = COMPOSED_BY_NUMPY.get(ufunc)
         if op is not None or function is not None:
+            if op is not None and kwargs.keys() <= op.params.keys():
+                return self._apply(op, inputs, {**op.params, **kwargs})
             for name in kwargs:
                 refuse(f"np.{ufunc.__name__} with {name}=", "supported on tensors", f"write it without {name}= (where: tg.where)")
             return function(*inputs) if function is not None else self._apply(op, inputs, op.params) if op is not None else None

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
 from typing import Any
 
@@ -20,7 +19,7 @@ from . import rules
 from .errors import GradientError, GraphError, TensorTypeError, describe
 from .guard import changed
 from .kernels.shapes import Array
-from .modes import MODES
+from .modes import MODES, Modes
 from .primitive import Primitive
 
 __all__ = ["Node", "sweep", "topological"]
@@ -82,7 +81,7 @@ class Extras:
     Attributes
     ----------
     past : what this node was before ``t[i] = v`` made it the result of an assignment
-    exposed : a weak reference to the writable view that ``.data`` has handed out
+    exposed : the writable view that ``.data`` has handed out, as a weak reference: None when nobody holds it any more
     samples : for large constants that were not copied, their position and some of their entries
     retains_grad : whether ``backward()`` is to leave a gradient here although this is no leaf
     """
@@ -91,7 +90,7 @@ class Extras:
 
     def __init__(self) -> None:
         self.past: Node | None = None
-        self.exposed: weakref.ref[Array] | None = None
+        self.exposed: Callable[[], Array | None] | None = None
         self.samples: list[tuple[int, bytes]] = []
         self.retains_grad = False
 
@@ -238,9 +237,23 @@ def sweep(
     steepest descent. Between the ends of the sweep its conjugate is handed on: with that the rule of an analytic function
     is the one of real numbers.
     """
+    modes = MODES.get()
+    if modes.anomaly:  # the rules of a recorded sweep are not watched themselves: what they give is
+        token = MODES.set(Modes(modes.paused, False, modes.full_guard))
+        try:
+            return walk(root, seed, wanted, create_graph, free, watch=True)
+        finally:
+            MODES.reset(token)
+    return walk(root, seed, wanted, create_graph, free, watch=False)
+
+
+def walk(
+    root: Node, seed: Any, wanted: dict[Node, bool] | None, create_graph: bool, free: bool, watch: bool
+) -> dict[Node, Any]:
+    """The sweep itself."""
     results: dict[Node, Any] = {}
     unused: dict[Node, Any] = {}  # where it is known that the result does not depend on a node's entries at all
-    watch, where = MODES.get().anomaly, rules.where
+    where = rules.where
     # what has arrived, and whether that is in a buffer of its own: rules may hand on views, g itself, an input
     arrived: dict[Node, tuple[Any, bool]] = {root: (rules.conj(seed) if seed.dtype.kind == "c" else seed, True)}
     for node in topological(root):

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from . import rules
+from .errors import UnsupportedError
+from .graph import Extras
 from .passthrough import CONSTANT, CREATION, DTYPES, EXPORTED, NUMBERS, named
-from .primitive import COMPOSED, TABLE
+from .primitive import COMPOSED, TABLE, Primitive, Rule
 from .tensor import Tensor
 
 __all__ = ["NumPys", "asarray", "from_dlpack", "full", "members"]
@@ -39,6 +41,11 @@ class NumPys:
         self.__doc__ = f"NumPy's ``{name}``; the result carries no gradient."
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.creates and any(x.requires_grad for x in (*args, *kwargs.values()) if isinstance(x, Tensor)):
+            raise UnsupportedError(
+                f"tg.{self.__name__}() makes constants, and this tensor would leave its graph: compute with it afterwards, "
+                f"start + (stop - start) * tg.linspace(0, 1, n), or write t.numpy() to leave the graph on purpose"
+            )
         if self.creates or holds_tensor(args) or holds_tensor(kwargs.values()):
             return Tensor._constant(self.function, args, kwargs, wrap=self.wraps)
         return self.function(*args, **kwargs)
@@ -105,17 +112,18 @@ def asarray(obj: Any, /, *, dtype: DTypeLike | None = None, device: str | None =
 
 
 def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
-    """A Tensor with the numbers of another library's array, by the DLPack protocol; they are copied.
+    """A Tensor with the numbers of another library's array, by the DLPack protocol.
 
-    Raises
-    ------
-    BufferError
-        If ``copy=False``: a Tensor owns its numbers.
+    They are copied, unless ``copy=False``: then both see what the other writes, and what is computed from the Tensor is
+    computed from copies, so that gradients stay right.
     """
     check_device(device)
+    array = np.from_dlpack(x)
+    shared = Tensor(array)
     if copy is False:
-        raise BufferError("from_dlpack(copy=False): a Tensor owns its numbers, so they must be copied")
-    return Tensor(np.from_dlpack(x))
+        shared.array, shared.extras = array, Extras()
+        shared.extras.exposed = lambda: array  # somebody else can write into it, for ever
+    return shared
 
 
 def full(shape: Any, fill_value: Any, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
@@ -144,6 +152,16 @@ def members(extension: str = "") -> dict[str, Any]:
         found |= {"asarray": asarray, "from_dlpack": from_dlpack, "full": full}
         found |= {"__array_api_version__": VERSION, "__array_namespace_info__": np.__array_namespace_info__}
     return found
+
+
+def constant_almost_everywhere(op: Primitive) -> bool:
+    """Whether the gradients of a primitive are zero wherever they exist: floor, sign …"""
+    return all(gives_zero(rule) for rule in op.rules if rule is not None)
+
+
+def gives_zero(rule: Rule) -> bool:
+    """Whether a rule is ``np.zeros_like(g)``."""
+    return rule.__code__.co_names == ("np", "zeros_like")
 
 
 @functools.cache

@@ -18,7 +18,7 @@ CONSTANT = """
     logical_and logical_or logical_xor logical_not
     bitwise_and bitwise_or bitwise_xor bitwise_invert bitwise_left_shift bitwise_right_shift bitwise_count gcd lcm
     any all count_nonzero nonzero flatnonzero argmax argmin nanargmax nanargmin argsort lexsort argpartition argwhere searchsorted
-    digitize bincount histogram isin in1d unravel_index ravel_multi_index
+    digitize isin unravel_index ravel_multi_index
     zeros_like ones_like empty_like
     linalg.matrix_rank fft.fftfreq fft.rfftfreq
 """.split()

@@ -53,7 +53,11 @@ def ravel(x: Any, /) -> Any:
 @composed(np.full_like)
 def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Any:
     """The number fill_value in the shape and dtype of x; its gradient is the sum of what arrives."""
-    return broadcast_to(astype(fill_value, dtype=x.dtype if dtype is None else dtype), shape=np.shape(x))
+    if hasattr(type(fill_value), "_apply"):
+        return broadcast_to(astype(fill_value, dtype=x.dtype if dtype is None else dtype), shape=np.shape(x))
+    result = np.empty_like(x, dtype=dtype)
+    result[...] = fill_value
+    return result
 
 
 @composed(np.flip)

@@ -123,7 +123,7 @@ where       = primitive("where",       np.where,        None,
 nan_to_num  = primitive("nan_to_num",  k.nan_to_num,    lambda g, z, x, *, nan, posinf, neginf: np.where(np.isfinite(x), g, 0), real=True,
                         kink="0 at NaN and ±∞; what makes them NaN upstream stays NaN: it cleans values, not gradients",
                         numpy=(np.nan_to_num,), nan=0.0, posinf=None, neginf=None)
-astype      = primitive("astype",      k.astype,        lambda g, z, x, *, dtype, copy, device: g, dtype=..., copy=True, device=None)
+astype      = primitive("astype",      k.astype,        lambda g, z, x, *, dtype, copy, device: g, numpy=(np.astype,), dtype=..., copy=True, device=None)
 
 # --- constant almost everywhere: the gradient is zero, and no other path is disturbed -------------------------------
 floor       = primitive("floor",       np.floor,        lambda g, z, x: np.zeros_like(g), kink="0 at the jumps")
