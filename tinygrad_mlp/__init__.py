@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import fft, linalg
 from .anomaly import detect_anomaly
+from .derivative import gradients
 from .extend import primitive
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .guard import guard
 from .modes import is_recording, no_grad
 from .namespace import members
-from .tensor import Tensor, gradients
+from .tensor import Tensor
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ LIBRARY = ("check", "data", "manual", "nn", "optim")
 ENGINE = ("Tensor", "__version__", "detect_anomaly", "fft", "gradients", "guard", "is_recording", "linalg", "no_grad", "primitive")
 TRANSFORMS = ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp")
 
-__all__ = [*ENGINE, *TRANSFORMS, *LIBRARY, *FUNCTIONS]  # noqa: PLE0604  # names from the table
+__all__ = [*ENGINE, *TRANSFORMS, *LIBRARY, *FUNCTIONS]  # names from the table
 
 
 def __getattr__(name: str) -> Any:

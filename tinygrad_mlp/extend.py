@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .derivative import gradients
 from .errors import GradientError, SettingError, TensorTypeError
 from .graph import unbroadcast
 from .kernels.shapes import Array
 from .primitive import BY_NUMPY, OWN, TABLE, Primitive, Rule
-from .tensor import Tensor, gradients
+from .tensor import Tensor
 
 __all__ = ["primitive"]
 
@@ -118,20 +119,26 @@ def check_form(op: Primitive, rule: Rule, i: int, arrays: list[Array], params: d
     try:
         g = np.asarray(rule(w, z, *arrays, **params))
     except Exception as error:
-        raise GradientError(f"{op.name}: the rule of argument {i + 1} failed on the example: {type(error).__name__}: {error}") from error
+        raise GradientError(
+            f"{op.name}: the rule of argument {i + 1} failed on the example: {type(error).__name__}: {error}"
+        ) from error
     shape = arrays[i].shape
     fits = g.shape == shape or (g.shape == z.shape and np.broadcast_shapes(shape, z.shape) == z.shape)
     if not fits or unbroadcast(g, shape).shape != shape:
-        raise GradientError(f"{op.name}: the rule of argument {i + 1} gave a gradient of shape {g.shape} for an input of shape {shape}")
+        raise GradientError(
+            f"{op.name}: the rule of argument {i + 1} gave a gradient of shape {g.shape} for an input of shape {shape}"
+        )
     if g.dtype.kind not in "fc":
-        raise GradientError(f"{op.name}: the rule of argument {i + 1} gave a gradient of dtype {g.dtype} for an input of {arrays[i].dtype}")
+        raise GradientError(
+            f"{op.name}: the rule of argument {i + 1} gave a gradient of dtype {g.dtype} for an input of {arrays[i].dtype}"
+        )
 
 
 def check_numbers(op: Primitive, i: int, arrays: list[Array], params: dict[str, Any], w: Array, order: int) -> None:
     """The rule's gradient, and the gradient of that, along random directions against central differences in double precision."""
     double = [a.astype(np.complex128 if a.dtype.kind == "c" else np.float64) if a.dtype.kind in "fc" else a for a in arrays]
     rng = np.random.default_rng(1)
-    v, u = (rng.uniform(0.5, 1.5, arrays[i].shape) * rng.choice([-1, 1], arrays[i].shape) for _ in range(2))
+    v, u = (direction(rng, double[i]) for _ in range(2))
 
     def moved(step: float) -> list[Array]:
         return [np.asarray(a + step * v) if j == i else a for j, a in enumerate(double)]
@@ -145,7 +152,13 @@ def check_numbers(op: Primitive, i: int, arrays: list[Array], params: dict[str, 
         found = gradients(out, x, seed=w, create_graph=True) if create_graph else gradients(out, x, seed=w)
         return x, found
 
-    compare(op, i, "gives", float(np.real(np.sum(np.conj(first(double)[1]) * v))), (value(moved(STEP)) - value(moved(-STEP))) / (2 * STEP))
+    compare(
+        op,
+        i,
+        "gives",
+        float(np.real(np.sum(np.conj(first(double)[1]) * v))),
+        (value(moved(STEP)) - value(moved(-STEP))) / (2 * STEP),
+    )
     if order < 2:
         return
     try:
@@ -158,6 +171,12 @@ def check_numbers(op: Primitive, i: int, arrays: list[Array], params: dict[str, 
         ) from error
     ends = [float(np.real(np.sum(np.conj(u) * first(moved(step))[1]))) for step in (STEP, -STEP)]
     compare(op, i, "has a derivative that gives", float(np.real(np.sum(np.conj(second) * v))), (ends[0] - ends[1]) / (2 * STEP))
+
+
+def direction(rng: np.random.Generator, x: Array) -> Array:
+    """A random direction in the space of x, with no small component."""
+    v = rng.uniform(0.5, 1.5, x.shape) * rng.choice([-1, 1], x.shape)
+    return np.asarray(v + 1j * rng.uniform(0.5, 1.5, x.shape)) if x.dtype.kind == "c" else np.asarray(v)
 
 
 def compare(op: Primitive, i: int, what: str, exact: float, numeric: float) -> None:

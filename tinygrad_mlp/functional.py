@@ -29,10 +29,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import rules
+from .derivative import gradients
 from .errors import SettingError, ShapeError, TensorTypeError
 from .graph import topological
 from .modes import is_recording, recording
-from .tensor import Tensor, gradients
+from .tensor import Tensor
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
@@ -145,7 +146,9 @@ def one_number(called: Run, name: str) -> None:
     ends = [as_tensor(end) for end in leaves(called.y)]
     if len(ends) != 1 or ends[0].size != 1:
         told = ", ".join(str(end.shape) for end in ends)
-        raise ShapeError(f"{name}() is of a function with one number as result, this one has shape {told}: write jacobian(f), or sum it")
+        raise ShapeError(
+            f"{name}() is of a function with one number as result, this one has shape {told}: write jacobian(f), or sum it"
+        )
     if ends[0].dtype.kind == "c":
         raise TensorTypeError(f"{name}() is of a function with a real result, this one's is complex: take np.real or np.abs of it")
 
@@ -315,7 +318,9 @@ def matrix(called: Run) -> Any:
     if inputs < outputs:
         product = transposed(called)
         return rules.stack([product(e) for e in np.eye(inputs, dtype=called.flat.dtype)], axis=1)
-    return rules.stack([one_row(products(called.flat, called.xs, e, called.nested)) for e in np.eye(outputs, dtype=called.flat.dtype)])
+    return rules.stack(
+        [one_row(products(called.flat, called.xs, e, called.nested)) for e in np.eye(outputs, dtype=called.flat.dtype)]
+    )
 
 
 def one_row(parts: Sequence[Any]) -> Any:

@@ -247,9 +247,7 @@ def sweep(
     return walk(root, seed, wanted, create_graph, free, watch=False)
 
 
-def walk(
-    root: Node, seed: Any, wanted: dict[Node, bool] | None, create_graph: bool, free: bool, watch: bool
-) -> dict[Node, Any]:
+def walk(root: Node, seed: Any, wanted: dict[Node, bool] | None, create_graph: bool, free: bool, watch: bool) -> dict[Node, Any]:
     """The sweep itself."""
     results: dict[Node, Any] = {}
     unused: dict[Node, Any] = {}  # where it is known that the result does not depend on a node's entries at all
@@ -304,9 +302,11 @@ def note_unused(unused: dict[Node, Any], node: Node, x: Node, dead: Any, first: 
         branches = [i for i, y in node.edges if y is x]
         mine = None if condition is None or len(branches) != 1 else ~condition if branches == [1] else condition
         dead = mine if dead is None or mine is None else mine | dead
-    elif node.op is None or not node.op.elementwise:
+    elif dead is not None and node.op in (rules.reshape, rules.squeeze, rules.expand_dims):
+        dead = dead.reshape(x.array.shape)
+    elif node.op is None or not node.op.elementwise or x.array.shape != node.array.shape:
         dead = None
-    if dead is None or x.array.shape != node.array.shape:
+    if dead is None or dead.shape != x.array.shape:
         unused.pop(x, None)
     elif first:
         unused[x] = dead

@@ -8,10 +8,10 @@ from .namespace import members
 
 globals().update(members("linalg"))
 
-__all__ = sorted(members("linalg"))  # noqa: PLE0605  # names from the table
+__all__ = sorted(members("linalg"))  # names from the table
 
 
 def __getattr__(name: str) -> Any:
     from .errors import did_you_mean
 
-    raise AttributeError(str(did_you_mean(f"function of tinygrad_mlp.linalg", name, __all__)))
+    raise AttributeError(str(did_you_mean("function of tinygrad_mlp.linalg", name, __all__)))

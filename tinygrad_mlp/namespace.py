@@ -23,7 +23,7 @@ from .tensor import Tensor
 __all__ = ["NumPys", "asarray", "from_dlpack", "full", "members"]
 
 VERSION = "2024.12"
-BOTH = "matmul matrix_transpose tensordot vecdot".split()
+BOTH = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 """Functions that the standard has in its main namespace and in its extension for linear algebra."""
 
 

@@ -159,9 +159,13 @@ class Operand(Dispatched):
 
     # --- methods and attributes, where ndarray has them ------------------------------------------------------------
 
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+    def sum(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
         """The sum over axis."""
-        return self._apply(rules.sum, (self,), {"axis": axis, "dtype": None, "keepdims": keepdims})
+        return self._apply(rules.sum, (self,), {"axis": axis, "dtype": dtype, "keepdims": keepdims})
+
+    def prod(self, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+        """The product over axis."""
+        return self._apply(rules.prod, (self,), {"axis": axis, "dtype": dtype, "keepdims": keepdims})
 
     def mean(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """The mean over axis."""
@@ -175,9 +179,23 @@ class Operand(Dispatched):
         """The smallest entry over axis; its gradient is shared equally at a tie."""
         return self._apply(rules.min, (self,), {"axis": axis, "keepdims": keepdims})
 
-    def var(self, axis: Any = None, *, correction: float = 0, keepdims: bool = False) -> Any:
-        """The variance over axis, Σ (x − mean)² / (n − correction)."""
+    def var(self, axis: Any = None, *, correction: float = 0, ddof: float | None = None, keepdims: bool = False) -> Any:
+        """The variance over axis, Σ (x − mean)² / (n − correction); NumPy's older name of the correction is ddof."""
+        correction = correction if ddof is None else ddof
         return self._apply(rules.var, (self,), {"axis": axis, "correction": correction, "keepdims": keepdims})
+
+    def std(self, axis: Any = None, *, correction: float = 0, ddof: float | None = None, keepdims: bool = False) -> Any:
+        """The standard deviation over axis, the root of the variance; its gradient is 0 where all entries are equal."""
+        correction = correction if ddof is None else ddof
+        return self._apply(rules.std, (self,), {"axis": axis, "correction": correction, "keepdims": keepdims})
+
+    def cumsum(self, axis: int | None = None) -> Any:
+        """The sums of the entries up to each one."""
+        return np.cumsum(self, axis=axis)
+
+    def cumprod(self, axis: int | None = None) -> Any:
+        """The products of the entries up to each one."""
+        return np.cumprod(self, axis=axis)
 
     def clip(self, min: Any = None, max: Any = None) -> Any:
         """The entries limited to [min, max]."""
@@ -187,6 +205,15 @@ class Operand(Dispatched):
         """The entries rounded to so many decimals; constant almost everywhere."""
         return self._apply(rules.round, (self,), {"decimals": decimals})
 
+    def __round__(self, decimals: int = 0) -> Any:
+        return self.round(decimals)
+
+    def conj(self) -> Any:
+        """The complex conjugate."""
+        return self._apply(rules.conj, (self,), NO_PARAMS)
+
+    conjugate = conj
+
     def reshape(self, *shape: Any) -> Any:
         """The same entries in another shape, given as a tuple or as numbers; one of them may be −1."""
         return self._apply(rules.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape, "copy": None})
@@ -194,6 +221,14 @@ class Operand(Dispatched):
     def ravel(self) -> Any:
         """The entries in one axis, in index order."""
         return self.reshape(-1)
+
+    def flatten(self) -> Any:
+        """The entries in one axis, in index order; a copy."""
+        return self.copy().reshape(-1)
+
+    def copy(self) -> Any:
+        """A tensor of its own with the same value; gradients flow through."""
+        return self._apply(rules.positive, (self,), NO_PARAMS)
 
     def squeeze(self, axis: Any = None) -> Any:
         """Without the axes of length 1, or without the named ones."""
@@ -208,25 +243,59 @@ class Operand(Dispatched):
         """Two axes exchanged."""
         return swapaxes(self, axis1, axis2)
 
+    def repeat(self, repeats: Any, axis: int | None = None) -> Any:
+        """Each entry so many times."""
+        return np.repeat(self, repeats, axis=axis)
+
+    def take(self, indices: Any, axis: int | None = None) -> Any:
+        """The entries at the indices along axis."""
+        return np.take(self, indices, axis=axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        """The diagonal of two axes."""
+        return np.diagonal(self, offset, axis1, axis2)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        """The sum of the diagonal of two axes."""
+        return np.trace(self, offset, axis1, axis2)
+
     def dot(self, other: Any) -> Any:
-        """NumPy's dot for up to two axes; for more write ``@``."""
+        """NumPy's dot."""
         return dot(self, other)
 
-    def argmax(self, axis: int | None = None) -> Any:
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
         """The index of the largest entry."""
-        return self._constant(np.argmax, (self,), {"axis": axis})
+        return self._constant(np.argmax, (self,), {"axis": axis, "keepdims": keepdims})
 
-    def argmin(self, axis: int | None = None) -> Any:
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Any:
         """The index of the smallest entry."""
-        return self._constant(np.argmin, (self,), {"axis": axis})
+        return self._constant(np.argmin, (self,), {"axis": axis, "keepdims": keepdims})
 
-    def any(self, axis: Any = None) -> Any:
+    def argsort(self, axis: int | None = -1, *, stable: bool | None = None) -> Any:
+        """The indices that would sort the entries."""
+        return self._constant(np.argsort, (self,), {"axis": axis, "stable": stable})
+
+    def nonzero(self) -> Any:
+        """The indices of the entries that are not zero, an array for each axis."""
+        return self._constant(np.nonzero, (self,), NO_PARAMS)
+
+    def any(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Whether any entry is true."""
-        return self._constant(np.any, (self,), {"axis": axis})
+        return self._constant(np.any, (self,), {"axis": axis, "keepdims": keepdims})
 
-    def all(self, axis: Any = None) -> Any:
+    def all(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """Whether all entries are true."""
-        return self._constant(np.all, (self,), {"axis": axis})
+        return self._constant(np.all, (self,), {"axis": axis, "keepdims": keepdims})
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return self._apply(rules.real, (self,), NO_PARAMS)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return self._apply(rules.imag, (self,), NO_PARAMS)
 
     @property
     def T(self) -> Any:

@@ -147,7 +147,7 @@ class Primitive:
         return Signature([*arrays, *params])
 
     def __reduce__(self) -> tuple[Callable[[str], Primitive], tuple[str]]:
-        return (TABLE if self.name in TABLE else OWN).__getitem__, (self.name,)  # a primitive is a constant: copies and pickles are the entry itself
+        return known, (self.name,)  # a primitive is a constant: copies and pickles are the entry itself
 
 
 def primitive(
@@ -175,6 +175,11 @@ def primitive(
     for function in (forward, *numpy):
         BY_NUMPY[function] = entry
     return entry
+
+
+def known(name: str) -> Primitive:
+    """The primitive of that name, the library's or the user's."""
+    return TABLE[name] if name in TABLE else OWN[name]
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .dispatch import plain_index
-from .errors import GraphError, ShapeError, TensorTypeError, operation_failed
-from .graph import Extras, Node, between, origin, sweep
-from .guard import SMALL, entries
+from .assignment import Assignable
+from .errors import GraphError, ShapeError, TensorTypeError
+from .graph import Extras, sweep
 from .kernels.shapes import Array
-from .modes import DEFAULT, MODES, is_recording, recording
-from .operand import Operand
 from .primitive import TABLE, Primitive
+from .recording import record
+from .values import check_floating, convert, leaf, read_only, unwrap
 
-__all__ = ["Tensor", "gradients"]
+__all__ = ["Tensor"]
 
-NEW, ndarray = object.__new__, np.ndarray  # what record() looks up at every operation
-CLOCK = itertools.count(1)
 ADDING = threading.Lock()  # += is not atomic: threads that share parameters would lose gradients
-NUMBERS = frozenset({np.ndarray, float, int, bool, complex, np.float64, np.float32, np.int64, np.bool_})
 
 
-class Tensor(Node, Operand):
+class Tensor(Assignable):
     """An n-dimensional array that records the operations on it, so that gradients can be computed through them.
 
     Parameters
@@ -170,7 +165,7 @@ class Tensor(Node, Operand):
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """The value in another dtype. Gradients pass between floating dtypes; other dtypes carry none."""
-        return record(TABLE["astype"], (self,), {"dtype": np.dtype(dtype), "copy": True, "device": None})
+        return record(type(self), TABLE["astype"], (self,), {"dtype": np.dtype(dtype), "copy": True, "device": None})
 
     # --- gradients ------------------------------------------------------------------------------------------------
 
@@ -259,7 +254,7 @@ class Tensor(Node, Operand):
 
     @classmethod
     def _apply(cls, op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tensor:
-        return record(op, inputs, params)
+        return record(cls, op, inputs, params)
 
     @classmethod
     def _constant(cls, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], wrap: bool = True) -> Any:
@@ -351,92 +346,6 @@ class Tensor(Node, Operand):
             raise ShapeError(f"a tensor of shape {self.shape} has no format {spec!r}: one entry has, or write np.round(t, 2)")
         return format(self.array.item(), spec) if spec else str(self)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        """``t[index] = value``: this tensor becomes the result of the assignment. What was computed from it before is not
-        affected, and gradients flow to the value and to the entries that were left.
-
-        Raises
-        ------
-        GraphError
-            For a leaf that requires gradients, which would stop being one.
-        """
-        index = plain_index(index)
-        if not isinstance(value, Tensor):
-            value = plain(TABLE["setitem"], value)
-        recorded = is_recording() and (self.tracked or getattr(value, "tracked", False))
-        if self.tracked and self.op is None and is_recording():
-            raise GraphError(
-                "a leaf that requires gradients is not assigned to: write t.data[i] = v to change the parameter itself, or "
-                "u = t * 1; u[i] = v for a computation with a changed copy"
-            )
-        if self.tracked and self.op is not None and not recorded:
-            raise GraphError("a computed tensor is not assigned to under no_grad(): write t = t.detach() first")
-        if not recorded:
-            target = self._exposed()
-            try:
-                target[index] = unwrap(value)
-            except (ValueError, TypeError, IndexError) as error:
-                raise operation_failed("setitem", [self.array, unwrap(value)], {"index": index}, error) from error
-            return
-        if self.array.dtype.kind not in "fc" or (self.array.dtype.kind == "f" and np.result_type(unwrap(value)).kind == "c"):
-            raise TensorTypeError(
-                f"a value of dtype {np.result_type(unwrap(value))} with a gradient does not fit a tensor of dtype {self.dtype}: "
-                f"make that one with the dtype of the value"
-            )
-        spare = np.ndim(unwrap(value)) - np.ndim(self.array[index])
-        if spare > 0:  # NumPy ignores leading axes of length 1 here
-            value = TABLE["reshape"](value, shape=np.shape(unwrap(value))[spare:])
-        old = Tensor.__new__(Tensor)
-        for slot in Node.__slots__[1:]:
-            setattr(old, slot, getattr(self, slot))
-        new = record(TABLE["setitem"], (old, value), {"index": index})
-        for slot in Node.__slots__[1:]:
-            setattr(self, slot, getattr(new, slot))
-        self.extras = self.extras or Extras()
-        self.extras.past = old
-
-    def _in_place(self, op: Primitive, other: Any) -> Tensor:
-        """``t += v`` makes a new tensor of the shape and dtype of t, and calls it t; who else holds the old one keeps it."""
-        if self.tracked and self.op is None and is_recording():
-            raise GraphError(
-                "a leaf that requires gradients is not changed in place: write t.data -= step for an update, or u = t - step"
-            )
-        result = op(self, other)
-        if result.shape != self.shape:
-            raise ShapeError(f"{op.name} in place would change the shape {self.shape} to {result.shape}: write t = t … instead")
-        if result.dtype != self.dtype:
-            if not np.can_cast(result.dtype, self.dtype, "same_kind"):
-                raise TensorTypeError(f"{op.name} in place would turn {self.dtype} into {result.dtype}: write t = t … instead")
-            result = result.astype(self.dtype)
-        if self.tracked and self.op is None:  # under no_grad(), a leaf stays the leaf it is
-            self.data = result.array
-            return self
-        return result
-
-    def __iadd__(self, other: Any) -> Any:
-        return self._in_place(TABLE["add"], other)
-
-    def __isub__(self, other: Any) -> Any:
-        return self._in_place(TABLE["subtract"], other)
-
-    def __imul__(self, other: Any) -> Any:
-        return self._in_place(TABLE["multiply"], other)
-
-    def __itruediv__(self, other: Any) -> Any:
-        return self._in_place(TABLE["divide"], other)
-
-    def __ifloordiv__(self, other: Any) -> Any:
-        return self._in_place(TABLE["floor_divide"], other)
-
-    def __imod__(self, other: Any) -> Any:
-        return self._in_place(TABLE["remainder"], other)
-
-    def __ipow__(self, other: Any) -> Any:
-        return self._in_place(TABLE["pow"], other)
-
-    def __imatmul__(self, other: Any) -> Any:
-        return self._in_place(TABLE["matmul"], other)
-
     def __reduce__(self) -> tuple[Any, ...]:
         if self.op is not None and self.requires_grad:
             raise GraphError("a tensor with a graph can be neither pickled nor copied: write t.detach()")
@@ -451,19 +360,6 @@ class Tensor(Node, Operand):
     __str__ = __repr__
 
 
-def leaf(node: Tensor, array: Array, requires_grad: bool) -> Tensor:
-    """Make node a leaf with this array."""
-    node.array, node.tracked = array, requires_grad
-    node.op, node.inputs, node.arrays, node.edges, node.params = None, (), (), (), {}
-    node.grad, node.extras, node.origin, node.stamp = None, None, None, 0
-    return node
-
-
-def read_only(array: Array) -> Array:
-    """A view that cannot be written into, nor be made writable."""
-    return np.asarray(memoryview(array).toreadonly())
-
-
 LONE = leaf(Tensor.__new__(Tensor), np.zeros(1), requires_grad=False)
 UNSHARED = sys.getrefcount(LONE.array)
 """What getrefcount says of a tensor's array that only the tensor refers to."""
@@ -474,180 +370,3 @@ def rebuild(cls: type[Tensor], array: Array, requires_grad: bool, grad: Array | 
     node = leaf(cls.__new__(cls), np.array(array), requires_grad)
     node.grad = None if grad is None else np.array(grad)
     return node
-
-
-def record(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tensor:
-    """Compute op(*inputs, **params) and, if an input requires gradients, note how."""
-    arrays: list[Any] = []
-    edges: list[tuple[int, Tensor]] = []
-    open_to_writes: list[int] | None = None  # the inputs whose arrays somebody else may hold
-    for i, x in enumerate(inputs):
-        if isinstance(x, Tensor):
-            arrays.append(x.array)
-            if x.tracked:
-                edges.append((i, x))
-            if x.extras is not None:
-                open_to_writes = [*(open_to_writes or ()), i]
-        elif type(x) is ndarray:
-            arrays.append(x)
-            open_to_writes = [*(open_to_writes or ()), i]
-        elif type(x) in NUMBERS or (x is None and i >= len(op.rules) - op.optional):
-            arrays.append(x)
-        else:
-            return record(op, tuple(x if x is None and op.optional else plain(op, x) for x in inputs), params)
-    modes = MODES.get()
-    if modes is not DEFAULT and modes.anomaly:
-        from .anomaly import inspect_inputs, inspect_value
-
-        inspect_inputs(op, arrays, params)
-    try:
-        array = op.forward(*arrays, **params)
-    except (ValueError, TypeError, IndexError, OverflowError) as error:
-        raise operation_failed(op.name, arrays, params, error) from error
-    if type(array) is not ndarray:
-        array = np.asarray(array)
-    node: Tensor = NEW(Tensor)
-    kind = array.dtype.kind
-    if kind not in "fciub":
-        raise operation_failed(op.name, arrays, params, TypeError(f"the result is no number but {array.dtype}"))
-    if modes is not DEFAULT and modes.anomaly:
-        inspect_value(op, arrays, params, array)
-    if not edges or (modes is not DEFAULT and modes.paused) or kind not in "fc":  # integers and booleans carry no gradient
-        return leaf(node, array, requires_grad=False)
-    node.array, node.tracked, node.op, node.params = array, True, op, params
-    node.extras = None if open_to_writes is None else protect(inputs, arrays, open_to_writes, modes.full_guard)
-    node.inputs, node.arrays, node.edges = tuple(inputs), tuple(arrays), tuple(edges)
-    node.grad, node.origin, node.stamp = None, origin(), next(CLOCK)
-    return node
-
-
-def protect(inputs: Sequence[Any], arrays: list[Any], places: list[int], full: bool) -> Extras | None:
-    """Put copies into arrays where somebody else could write into them; of large ones of the user's, note some entries."""
-    extras = None
-    for i in places:
-        x = inputs[i]
-        if type(x) is np.ndarray:
-            if full or x.nbytes <= SMALL:
-                arrays[i] = x.copy()
-            elif (noted := entries(x)) is None:
-                arrays[i] = x.copy()
-            else:
-                extras = extras or Extras()
-                extras.samples.append((i, noted))
-        elif x.extras is not None and x.extras.exposed is not None:
-            if x.extras.exposed() is None:
-                x.extras.exposed = None  # nobody holds the view any more
-            else:
-                arrays[i] = arrays[i].copy()
-    return extras
-
-
-def plain(op: Primitive, x: Any) -> Any:
-    """An operand that is neither a Tensor nor a number: a list becomes an array, and what holds no numbers is refused."""
-    if isinstance(x, (Tensor, np.generic)) or type(x) in NUMBERS:
-        return np.asarray(x) if isinstance(x, np.generic) and type(x) not in NUMBERS else x
-    if isinstance(x, Operand):
-        raise TensorTypeError(f"{op.name}() got a Tensor and a {type(x).__name__}: one computation has one reading")
-    if isinstance(x, (list, tuple)) and any(isinstance(i, Tensor) for i in x):
-        raise TensorTypeError(f"{op.name}() got a {type(x).__name__} of tensors: join them first with tg.stack([...])")
-    array = np.asarray(x)
-    if array.dtype.kind not in "biufc" or isinstance(x, np.ma.MaskedArray):
-        raise TensorTypeError(f"{op.name}() takes tensors, arrays and numbers, but it got {x!r} ({type(x).__name__})")
-    return array
-
-
-def unwrap(x: Any) -> Any:
-    """The arrays in place of Tensors, in lists and tuples too."""
-    if isinstance(x, Tensor):
-        return x.array
-    return type(x)(unwrap(i) for i in x) if type(x) in (list, tuple) else x
-
-
-def convert(value: ArrayLike | Tensor, dtype: np.dtype[Any], what: str) -> Array:
-    """A copy of value in dtype; refused if the kind of number would change (3.7 → 3, 2j → 0)."""
-    given = value.array if isinstance(value, Tensor) else np.asarray(value)
-    if not np.can_cast(given.dtype, dtype, "same_kind"):
-        raise TensorTypeError(
-            f"{what} of dtype {given.dtype} does not fit a tensor of dtype {dtype}: convert it with astype() first"
-        )
-    return given.astype(dtype)
-
-
-def check_floating(dtype: np.dtype[Any]) -> None:
-    """Only floating numbers, real or complex, have gradients."""
-    if dtype.kind not in "fc":
-        raise TensorTypeError(
-            f"only floating tensors can require gradients, not {dtype}: write Tensor(data, True, dtype=np.float64)"
-        )
-
-
-# --- gradients as a function ----------------------------------------------------------------------------------------------
-
-
-@overload
-def gradients(
-    y: Tensor, wrt: Sequence[Tensor], *, seed: ArrayLike | Tensor | None = None, create_graph: Literal[False] = False
-) -> tuple[Array, ...]: ...
-@overload
-def gradients(
-    y: Tensor, wrt: Sequence[Tensor], *, seed: ArrayLike | Tensor | None = None, create_graph: Literal[True]
-) -> tuple[Tensor, ...]: ...
-@overload
-def gradients(y: Tensor, wrt: Tensor, *, seed: ArrayLike | Tensor | None = None, create_graph: Literal[False] = False) -> Array: ...
-@overload
-def gradients(y: Tensor, wrt: Tensor, *, seed: ArrayLike | Tensor | None = None, create_graph: Literal[True]) -> Tensor: ...
-def gradients(
-    y: Tensor, wrt: Tensor | Sequence[Tensor], *, seed: ArrayLike | Tensor | None = None, create_graph: bool = False
-) -> Any:
-    """The gradients of y with respect to tensors, without touching any ``.grad``, and without freeing the graph.
-
-    For ``y = f(x)`` and a seed v of y's shape the result is vᵀ ∂y/∂x, of x's shape and dtype.
-
-    Parameters
-    ----------
-    y : Tensor
-        The output.
-    wrt : Tensor or sequence of Tensors
-        What to differentiate with respect to; leaves or not. Where y does not depend on one, its gradient is zero.
-    seed : array_like, optional
-        The gradient that arrives at y, of y's shape. 1 for an output with one entry.
-    create_graph : bool
-        Return Tensors with a graph of their own, which can be differentiated again: second and higher order.
-
-    Returns
-    -------
-    A gradient for a Tensor, a tuple for a sequence: ndarrays, or Tensors with ``create_graph=True``.
-
-    Raises
-    ------
-    GraphError, ShapeError, GradientError
-        As :meth:`Tensor.backward`.
-
-    Examples
-    --------
-    >>> x = Tensor(2.0, requires_grad=True)
-    >>> y = x**3
-    >>> g = gradients(y, x, create_graph=True)
-    >>> float(g), float(gradients(g, x))
-    (12.0, 12.0)
-    """
-    wanted = [wrt] if isinstance(wrt, Tensor) else list(wrt)
-    if not isinstance(y, Tensor):
-        raise TensorTypeError(f"gradients() are those of a Tensor, not of a {type(y).__name__}")
-    for x in wanted:
-        if not isinstance(x, Tensor):
-            raise TensorTypeError(f"gradients() are with respect to Tensors, not {type(x).__name__}")
-        if not x.requires_grad:
-            raise GraphError("gradients() with respect to a tensor that does not require them: make it with requires_grad=True")
-    start = y._seed(seed, "gradients()")
-    path = between(y, wanted)
-    if create_graph:
-        with recording(True):
-            root = seed.astype(y.dtype) if isinstance(seed, Tensor) else leaf(Tensor.__new__(Tensor), start, requires_grad=False)
-            found = sweep(y, root, path, create_graph=True)
-        result: list[Any] = [found[x] if x in found else Tensor(np.zeros(x.shape, x.dtype)) for x in wanted]
-    else:
-        found = sweep(y, start, path)
-        result = [np.zeros(x.shape, x.dtype) if x not in found else found[x] for x in wanted]
-        result = [g.copy() if any(x is w for w in wanted[:i]) else g for i, (g, x) in enumerate(zip(result, wanted, strict=True))]
-    return result[0] if isinstance(wrt, Tensor) else tuple(result)

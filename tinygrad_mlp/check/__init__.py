@@ -16,10 +16,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..derivative import gradients
 from ..errors import DataError, ShapeError
 from ..nn.losses import Loss
 from ..nn.module import Module
-from ..tensor import gradients
 from .measures import numeric_gradient, relative_difference, same_bits, ulps
 from .report import Comparison, Row, compare_gradients
 from .witnesses import as_loss, hear, loss_of, manual_backprop, manual_names

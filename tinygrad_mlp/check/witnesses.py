@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import manual
+from ..derivative import gradients
 from ..errors import TensorTypeError, UnsupportedError
 from ..kernels.shapes import Array
 from ..modes import no_grad
 from ..nn.layers import ACTIVATIONS, MLP, Activation, Identity, LeakyReLU, Linear, Sequential, activation_named
 from ..nn.losses import Loss, l2_penalty, loss_named
 from ..nn.module import Module
-from ..tensor import Tensor, gradients
+from ..tensor import Tensor
 from .measures import NUMERIC_TOLERANCE, numeric_gradient, relative_difference
 
 __all__ = ["as_loss", "hear", "loss_of", "manual_backprop", "manual_names"]

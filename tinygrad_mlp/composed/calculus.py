@@ -11,8 +11,8 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..errors import SettingError, ShapeError
 from ..primitive import composed
 from ..rules import astype, broadcast_to, concat, where
-from .rearranging import along, take
-from .shapes import alone_or_all, operand, ravel
+from .picking import take
+from .shapes import alone_or_all, along, operand, ravel
 
 
 def promoted(value: Any, x: Any) -> Any:

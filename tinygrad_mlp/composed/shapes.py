@@ -18,6 +18,17 @@ def operand(x: Any) -> Any:
     return x if hasattr(type(x), "_apply") else np.asarray(x)
 
 
+def along(axis: int, index: Any) -> tuple[Any, ...]:
+    """The index that applies to one axis, counted from the first, and leaves the others as they are."""
+    return (*(slice(None),) * axis, index)
+
+
+def flat_or(x: Any, axis: int | None) -> tuple[Any, int]:
+    """x and an axis of it, counted from the first; for the axis None x in one axis."""
+    x = operand(x)
+    return (ravel(x), 0) if axis is None else (x, normalize_axis_index(axis, x.ndim))
+
+
 @composed(np.swapaxes)
 def swapaxes(x: Any, /, axis1: int, axis2: int) -> Any:
     """Two axes exchanged."""

@@ -12,7 +12,7 @@ from ..derivations.elementwise import conjugate
 from ..errors import SettingError, ShapeError, did_you_mean
 from ..primitive import composed
 from ..rules import astype, permute_dims, reshape, where
-from .rearranging import sort, take_along_axis
+from .picking import sort, take_along_axis
 from .shapes import operand, ravel
 
 

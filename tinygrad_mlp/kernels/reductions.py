@@ -11,7 +11,8 @@ from .shapes import Array, Axis
 
 def vector_norm(x: Array, *, axis: Axis, keepdims: bool, ord: float) -> Array:
     """(Σ |x|ᵖ)^(1/p). Where the squares over- or underflow, the entries are divided by the largest first."""
-    z = np.asarray(np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord))
+    with np.errstate(over="ignore", under="ignore"):  # then it is done again
+        z = np.asarray(np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord))
     if ord != 2 or not x.size or bool(np.all(np.isfinite(z) & (z > 1e-100))):
         return z
     largest = np.max(np.abs(x), axis=axis, keepdims=True)

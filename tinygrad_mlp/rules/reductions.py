@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..derivations import reductions as d
-from ..derivations.elementwise import conjugate, ratio
+from ..derivations.elementwise import ratio
 from ..kernels import reductions as k
 from ..kernels.shapes import count, over, unreduce
 from ..primitive import primitive
