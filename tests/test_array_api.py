@@ -58,7 +58,15 @@ def test_functions_without_gradient(name: str) -> None:
 
 def test_constants_given_tensors_are_constant_tensors() -> None:
     x = Tensor([[1.0, 0.0], [3.0, 4.0]], requires_grad=True)
-    for result in (tg.isnan(x), tg.argmax(x), tg.argsort(x, axis=0), tg.any(x), tg.zeros_like(x), tg.linalg.matrix_rank(x), *tg.nonzero(x)):
+    for result in (
+        tg.isnan(x),
+        tg.argmax(x),
+        tg.argsort(x, axis=0),
+        tg.any(x),
+        tg.zeros_like(x),
+        tg.linalg.matrix_rank(x),
+        *tg.nonzero(x),
+    ):
         assert isinstance(result, Tensor)
         assert not result.requires_grad
     assert isinstance(tg.isnan(np.ones(2)), np.ndarray)
@@ -73,11 +81,22 @@ def test_no_constant_function_gives_numbers_that_would_need_a_gradient(name: str
     if name.rpartition(".")[2] in ("zeros_like", "ones_like", "empty_like", "fftfreq", "rfftfreq"):
         return
     x: Any = np.array([[1.5, 2.0, 2.0], [0.0, 1.0, 3.0]])
-    attempts: list[tuple[Any, ...]] = [(x,), (x, x), (x > 1,), (x > 1, x > 0), (x.astype(int),), (x.astype(int), x.astype(int)), (x, 1), (x[0], x[0])]
+    attempts: list[tuple[Any, ...]] = [
+        (x,),
+        (x, x),
+        (x > 1,),
+        (x > 1, x > 0),
+        (x.astype(int),),
+        (x.astype(int), x.astype(int)),
+        (x, 1),
+        (x[0], x[0]),
+    ]
     attempts += [(np.array([1, 2]), (2, 3)), ((np.array([1]), np.array([2])), (2, 3))]
     done = 0
     for arguments in attempts:
-        if isinstance(function, np.ufunc) and len(arguments) != function.nin or name in ("isneginf", "isposinf") and len(arguments) > 1:
+        if (isinstance(function, np.ufunc) and len(arguments) != function.nin) or (
+            name in ("isneginf", "isposinf") and len(arguments) > 1
+        ):
             continue  # the rest would be out=
         try:
             result = function(*arguments)
@@ -154,7 +173,9 @@ def test_functions_of_both_namespaces_are_one(name: str) -> None:
     assert getattr(tg, name) is getattr(tg.linalg, name)
 
 
-@pytest.mark.parametrize("op", [operator.lshift, operator.rshift, operator.and_, operator.or_, operator.xor, operator.floordiv, operator.mod])
+@pytest.mark.parametrize(
+    "op", [operator.lshift, operator.rshift, operator.and_, operator.or_, operator.xor, operator.floordiv, operator.mod]
+)
 def test_operators_of_whole_numbers(op: Any) -> None:
     a, b = np.array([5, 9, 12]), np.array([1, 2, 3])
     for result in (op(tg.asarray(a), tg.asarray(b)), op(tg.asarray(a), 2), op(77, tg.asarray(b))):

@@ -110,7 +110,15 @@ def test_a_leaf_says_what_to_write() -> None:
     x = Tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(GraphError, match=r"t\.data\[i\] = v .* u = t \* 1; u\[i\] = v"):
         x[0] = 5.0
-    for change in (operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow, operator.imod, operator.ifloordiv):
+    for change in (
+        operator.iadd,
+        operator.isub,
+        operator.imul,
+        operator.itruediv,
+        operator.ipow,
+        operator.imod,
+        operator.ifloordiv,
+    ):
         with pytest.raises(GraphError, match=r"t\.data -= step"):
             change(x, 1.0)
     np.testing.assert_array_equal(x.data, [1, 2])
@@ -148,15 +156,25 @@ def test_a_failed_assignment_changes_nothing() -> None:
     np.testing.assert_array_equal(gradients(y.sum(), x), [2, 2])
 
 
-@pytest.mark.parametrize("change", [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow, operator.imod, operator.ifloordiv, operator.imatmul])
+@pytest.mark.parametrize(
+    "change",
+    [
+        operator.iadd,
+        operator.isub,
+        operator.imul,
+        operator.itruediv,
+        operator.ipow,
+        operator.imod,
+        operator.ifloordiv,
+        operator.imatmul,
+    ],
+)
 def test_in_place_operators(change: Any) -> None:
     x0, v0 = rng.uniform(1, 2, (3, 3)), rng.uniform(1, 2, (3, 3))
 
     def f(x: Any, v: Any) -> Any:
-        y = x * 1.0
-        other = y
-        y = change(y, v)
-        return np.sum(y * y) + (0 if isinstance(other, np.ndarray) else 0)
+        y = change(x * 1.0, v)
+        return np.sum(y * y)
 
     xs = [Tensor(x0, requires_grad=True), Tensor(v0, requires_grad=True)]
     out = f(*xs)
@@ -184,7 +202,9 @@ def test_in_place_keeps_shape_and_dtype() -> None:
 @given(st.data())
 def test_random_indices(data: st.DataObject) -> None:
     shape = data.draw(hn.array_shapes(max_dims=3, max_side=4))
-    index = data.draw(st.one_of(hn.basic_indices(shape, allow_newaxis=True), hn.integer_array_indices(shape), hn.arrays(bool, shape)))
+    index = data.draw(
+        st.one_of(hn.basic_indices(shape, allow_newaxis=True), hn.integer_array_indices(shape), hn.arrays(bool, shape))
+    )
     x0 = np.arange(np.prod(shape), dtype=float).reshape(shape)
     target = np.shape(x0[index])
     v0 = np.random.default_rng(1).normal(size=data.draw(st.sampled_from([(), target])))
@@ -229,3 +249,26 @@ def test_ten_thousand_assignments() -> None:
     y.sum().backward()
     assert x.grad is not None
     assert abs(float(x.grad) - 6.0) < 1e-9
+
+
+def test_parts_of_other_tensors_are_not_assigned_to_in_silence() -> None:
+    """In NumPy u[0][1] = v writes into u; here a Tensor is a value, so it is refused rather than lost."""
+    u = Tensor(np.ones((2, 2)), requires_grad=True) * 1
+    for part in (u[0], u.T, u.reshape(4), u[0][:1], u[:, None][0], u.squeeze()):
+        with pytest.raises(GraphError, match=r"u\[0, 1\] = v for u\[0\]\[1\] = v"):
+            part[0] = 5.0
+    with pytest.raises(GraphError, match="part of another"):
+        u[0][1] = 5.0
+    constant = Tensor(np.ones((2, 2)))
+    with pytest.raises(GraphError, match="part of another"):
+        constant[0][1] = 5.0
+    row = constant[0]
+    row[:] = 7.0
+    np.testing.assert_array_equal(row.data, [7, 7])
+    np.testing.assert_array_equal(constant.data, np.ones((2, 2)))
+    # what nobody else holds, and what shares no numbers, may be assigned to
+    alone = (u * 2)[0]
+    alone[1] = 5.0
+    for own in (u[0].copy(), u[[0, 1]], u + 0, np.reshape(u * 3, (4,)), u[u.data > 0]):
+        own[0] = 5.0
+    np.testing.assert_array_equal(u.data, np.ones((2, 2)))

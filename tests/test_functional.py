@@ -30,7 +30,9 @@ X = np.array([0.3, -0.2, 0.5])
 
 def differences(f: Any, x: np.ndarray, h: float = 6e-6) -> np.ndarray:
     """∂f/∂x by central differences: the axes of f first."""
-    columns = [(np.asarray(f(x + h * e.reshape(x.shape))) - np.asarray(f(x - h * e.reshape(x.shape)))) / (2 * h) for e in np.eye(x.size)]
+    columns = [
+        (np.asarray(f(x + h * e.reshape(x.shape))) - np.asarray(f(x - h * e.reshape(x.shape)))) / (2 * h) for e in np.eye(x.size)
+    ]
     return np.stack(columns, axis=-1).reshape((*np.shape(f(x)), *x.shape))
 
 

@@ -160,7 +160,13 @@ def test_large_arrays_are_watched(order: Any, edit: str) -> None:
 
 
 def test_large_arrays_that_are_left_alone() -> None:
-    for a in (np.ones(LARGE), np.full(LARGE, np.nan), np.ones((LARGE, 2))[:, 0], np.ones((LARGE, 2)).T[:, ::-1], np.arange(LARGE) % 2 == 0):
+    for a in (
+        np.ones(LARGE),
+        np.full(LARGE, np.nan),
+        np.ones((LARGE, 2))[:, 0],
+        np.ones((LARGE, 2)).T[:, ::-1],
+        np.arange(LARGE) % 2 == 0,
+    ):
         x = Tensor(2.0, requires_grad=True)
         y = (x * a).sum()
         y.backward()

@@ -120,7 +120,7 @@ def test_shared_parameters_lose_no_gradient() -> None:
 
     def add(n: int) -> None:
         for _ in range(200):
-            np.sum((W * rows[n % 3][:, None])).backward()
+            np.sum(W * rows[n % 3][:, None]).backward()
 
     threads = [threading.Thread(target=add, args=(n,)) for n in range(8)]
     for thread in threads:

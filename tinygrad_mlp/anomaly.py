@@ -82,11 +82,11 @@ class Case(NamedTuple):
 
 
 def zero(x: Array) -> Array:
-    return x == 0
+    return np.asarray(x == 0)
 
 
 def negative(x: Array) -> Array:
-    return x < 0
+    return np.asarray(x < 0)
 
 
 class Cause(NamedTuple):
@@ -201,7 +201,7 @@ def inspect_gradient(node: Node, op: Primitive, i: int, g: Any, gx: Any) -> None
     g, gx = np.asarray(getattr(g, "array", g)), np.asarray(getattr(gx, "array", gx))
     if gx.dtype.kind in "fc" and not bool(np.all(np.isfinite(gx))) and (bool(np.all(np.isfinite(g))) or makes_worse(gx, [g])):
         arrays = [np.asarray(x) for x in node.arrays or () if x is not None]
-        arrays = arrays[i:] + arrays[:i] if op.name in ("multiply",) else arrays
+        arrays = arrays[i:] + arrays[:i] if op.name == "multiply" else arrays
         tell(
             f"backward through {op.name}", BACKWARD, Case(op.name, arrays, node.params, bad_entries(gx), g, node), gx, line_of(node)
         )

@@ -1,4 +1,4 @@
-"""``t[i] = v`` and ``t += v``: a Tensor is a value, so that a change makes a new one, and what was computed before keeps the old."""
+"""``t[i] = v`` and ``t += v``: a Tensor is a value, so a change makes a new one; what was computed before keeps the old."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Assignable(Node, Operand):
             )
         if self.tracked and self.op is not None and not recorded:
             raise GraphError("a computed tensor is not assigned to under no_grad(): write t = t.detach() first")
-        self._refuse_if_part_of_another()
+        if recorded or sys.getrefcount(self) <= TEMPORARY:
+            self._refuse_if_part_of_another()
         if not recorded:
             target = self._exposed()
             try:
@@ -57,8 +58,9 @@ class Assignable(Node, Operand):
                 raise operation_failed("setitem", [self.array, unwrap(value)], {"index": index}, error) from error
             return
         if self.array.dtype.kind not in "fc" or (self.array.dtype.kind == "f" and np.result_type(unwrap(value)).kind == "c"):
+            given = np.result_type(unwrap(value))
             raise TensorTypeError(
-                f"a value of dtype {np.result_type(unwrap(value))} with a gradient does not fit a tensor of dtype {self.array.dtype}: "
+                f"a value of dtype {given} with a gradient does not fit a tensor of dtype {self.array.dtype}: "
                 f"make that one with the dtype of the value"
             )
         spare = np.ndim(unwrap(value)) - np.ndim(self.array[index])
@@ -74,8 +76,9 @@ class Assignable(Node, Operand):
         self.extras.past = old
 
     def _refuse_if_part_of_another(self) -> None:
-        """In NumPy, ``row = u[0]; row[:] = 7`` writes into u as well. Here a Tensor is a value, and u would keep its entries: rather
-        than compute something else in silence, refuse, as long as somebody else holds u.
+        """In NumPy, ``row = u[0]; row[:] = 7`` writes into u as well. Here a Tensor is a value, and u would keep its entries:
+        rather than compute something else in silence, refuse, as long as somebody else holds u. For constants that is done
+        only where it is certain that nobody will see the new value: ``u[0][1] = 7``, where the part has no name.
         """
         part: Node = self
         while part.op is not None and part.inputs and len(part.edges) == 1 and isinstance(part.inputs[0], Node):
@@ -101,14 +104,10 @@ class Assignable(Node, Operand):
             )
         result = op(self, other)
         if result.shape != self.array.shape:
-            raise ShapeError(
-                f"{op.name} in place would change the shape {self.array.shape} to {result.shape}: write t = t … instead"
-            )
+            raise ShapeError(f"{op.name} in place would change the shape {self.array.shape} to {result.shape}: write t = …")
         if result.dtype != self.array.dtype:
             if not np.can_cast(result.dtype, self.array.dtype, "same_kind"):
-                raise TensorTypeError(
-                    f"{op.name} in place would turn {self.array.dtype} into {result.dtype}: write t = t … instead"
-                )
+                raise TensorTypeError(f"{op.name} in place would turn {self.array.dtype} into {result.dtype}: write t = …")
             result = result.astype(self.array.dtype)
         if self.tracked and self.op is None:  # under no_grad(), a leaf stays the leaf it is
             self.array = result.array
@@ -138,6 +137,25 @@ class Assignable(Node, Operand):
 
     def __imatmul__(self, other: Any) -> Any:
         return self._in_place(TABLE["matmul"], other)
+
+
+class Probe:
+    """What getrefcount says of an object that is assigned to: one without and one with a name."""
+
+    def __setitem__(self, index: list[int], value: int) -> None:
+        index.append(sys.getrefcount(self))
+
+
+def temporary() -> int:
+    """What getrefcount says, in __setitem__, of an object without a name; 0 where this Python does not tell them apart."""
+    counts: list[int] = []
+    Probe()[counts] = 1
+    named = Probe()
+    named[counts] = 1
+    return counts[0] if counts[0] < counts[1] else 0
+
+
+TEMPORARY = temporary()
 
 
 def part_of_something() -> Node:

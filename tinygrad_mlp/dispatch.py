@@ -85,7 +85,7 @@ def ufunc_method(ufunc: np.ufunc, method: str, inputs: Sequence[Any], kwargs: di
         x, y = inputs
         return BY_NUMPY[ufunc](rules.reshape(x, shape=np.shape(x) + (1,) * np.ndim(y)), y)
     instead = {"at": "x[index] += values", "reduceat": "slices and np.sum"}.get(method, "it with array functions")
-    refuse(f"np.{ufunc.__name__}.{method}", "supported on tensors", f"write {instead}")
+    return refuse(f"np.{ufunc.__name__}.{method}", "supported on tensors", f"write {instead}")
 
 
 # --- from a NumPy call to our call ------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def plain_part(part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer, np.bool_)):
         return part
     array = np.array(part)
-    return array if array.size or isinstance(part, np.ndarray) else array.astype(np.intp)
+    return array if array.size or hasattr(part, "dtype") else array.astype(np.intp)
 
 
 @functools.cache

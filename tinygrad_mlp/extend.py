@@ -1,4 +1,4 @@
-"""Primitives of one's own: a function, one rule for each of its array arguments, and an example on which they are checked at once."""
+"""Primitives of one's own: a function, one rule for each of its array arguments, and an example on which they are checked."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ def primitive(
 
 
 def check(op: Primitive, arrays: list[Array], params: dict[str, Any], order: int) -> None:
-    """The contract of a primitive, on one call: as many rules as arrays, gradients of the inputs' shapes and dtypes, right numbers."""
+    """The contract of a primitive, on one call: a rule for each array, gradients of their shapes and dtypes, right numbers."""
     if len(arrays) != len(op.rules):
         raise SettingError(
-            f"{op.name}: {len(op.rules)} rules for {len(arrays)} arrays in the example: one for each, None where there is no derivative"
+            f"{op.name}: {len(op.rules)} rules for {len(arrays)} arrays in the example: one for each, None for no derivative"
         )
     missing = [name for name, value in params.items() if value is ...]
     if missing:
@@ -184,5 +184,6 @@ def compare(op: Primitive, i: int, what: str, exact: float, numeric: float) -> N
     if not abs(exact - numeric) <= TOLERANCE * max(1.0, abs(numeric), abs(exact)):
         ratio = f" (ratio {exact / numeric:.3g})" if numeric else ""
         raise GradientError(
-            f"{op.name}: the rule of argument {i + 1} {what} {exact:.10g} along a random direction, differences give {numeric:.10g}{ratio}"
+            f"{op.name}: the rule of argument {i + 1} {what} {exact:.10g} along a random direction, "
+            f"differences give {numeric:.10g}{ratio}"
         )

@@ -319,7 +319,8 @@ def pull_back(
 ) -> list[tuple[Node, Any, bool]]:
     """The gradients of one node's inputs, given its own: each input, what goes to it, and whether that is a new array.
 
-    ``watch``: look for NaN and infinities. ``dead`` marks entries of the node that nothing depends on; of an elementwise function they send 0, whatever the slope.
+    ``watch``: look for NaN and infinities. ``dead`` marks entries of the node that nothing depends on; of an elementwise
+    function they send 0, whatever the slope.
     """
     found = []
     if node.extras is not None and changed(node.arrays or (), node.extras.samples):

@@ -20,7 +20,7 @@ from .passthrough import CONSTANT, CREATION, DTYPES, EXPORTED, NUMBERS, named
 from .primitive import COMPOSED, TABLE, Primitive, Rule
 from .tensor import Tensor
 
-__all__ = ["NumPys", "asarray", "from_dlpack", "full", "members"]
+__all__ = ["NumPys", "argsort", "asarray", "from_dlpack", "full", "members"]
 
 VERSION = "2024.12"
 BOTH = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
@@ -105,7 +105,7 @@ def asarray(obj: Any, /, *, dtype: DTypeLike | None = None, device: str | None =
             return obj.astype(dtype)
         if not copy:
             return obj
-        return rules.positive(obj) if obj.requires_grad else obj.detach()  # type: ignore[no-any-return]  # a primitive of a Tensor
+        return rules.positive(obj) if obj.requires_grad else obj.detach()
     if isinstance(obj, (list, tuple)) and holds_tensor(obj):
         return asarray(rules.stack([asarray(x) if isinstance(x, (list, tuple)) else x for x in obj]), dtype=dtype)
     return Tensor(obj, dtype=dtype)
@@ -134,6 +134,14 @@ def full(shape: Any, fill_value: Any, *, dtype: DTypeLike | None = None, device:
     return Tensor(np.full(shape, fill_value, dtype=dtype))
 
 
+def argsort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    """The indices that sort x along axis; whole numbers, without gradient. ``sort`` has one. Equal entries keep their order."""
+    if not descending:
+        return np.argsort(x, axis=axis, stable=True)
+    turned = np.flip(np.argsort(np.flip(x, axis=axis), axis=axis, stable=True), axis=axis)
+    return x.shape[axis] - 1 - turned
+
+
 def check_device(device: str | None) -> None:
     """Only the CPU is there."""
     if device not in (None, "cpu"):
@@ -149,7 +157,7 @@ def members(extension: str = "") -> dict[str, Any]:
         found |= {name: member(name) for name in BOTH}
     elif not extension:
         found |= {name: named(name) for name in DTYPES} | {name: getattr(np, name) for name in NUMBERS}
-        found |= {"asarray": asarray, "from_dlpack": from_dlpack, "full": full}
+        found |= {"asarray": asarray, "from_dlpack": from_dlpack, "full": full, "argsort": argsort}
         found |= {"__array_api_version__": VERSION, "__array_namespace_info__": np.__array_namespace_info__}
     return found
 

@@ -155,7 +155,7 @@ class Tensor(Assignable):
             if sys.getrefcount(self.array) > UNSHARED or self.array.base is not None or not self.array.flags.writeable:
                 self.array = self.array.copy()
             # through a memoryview every view of this view refers to it, so that it lives as long as anybody can write
-            view = np.asarray(memoryview(self.array))
+            view = np.asarray(memoryview(self.array))  # type: ignore[arg-type]  # an ndarray is a buffer
             extras.exposed = weakref.ref(view)
         return view
 

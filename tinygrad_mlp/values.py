@@ -29,7 +29,7 @@ def leaf(node: N, array: Array, requires_grad: bool) -> N:
 
 def read_only(array: Array) -> Array:
     """A view that cannot be written into, nor be made writable."""
-    return np.asarray(memoryview(array).toreadonly())
+    return np.asarray(memoryview(array).toreadonly())  # type: ignore[arg-type]  # an ndarray is a buffer
 
 
 def plain(op: Primitive, x: Any) -> Any:

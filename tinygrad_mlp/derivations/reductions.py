@@ -48,7 +48,7 @@ def norm_slope(z: Any, x: Any, axis: Any, ord: float) -> Any:
 
 
 def product_of_others(x: Any, axis: Any) -> Any:
-    """z = Π xⱼ  ⇒  ∂z/∂xᵢ = Πⱼ≠ᵢ xⱼ: the product of those before times that of those behind, which zeros do not disturb (z / xᵢ would)."""
+    """z = Π xⱼ  ⇒  ∂z/∂xᵢ = Πⱼ≠ᵢ xⱼ: the product of those before times that of those behind. Zeros do not disturb; z / xᵢ would."""
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     if not x.size or not axes:
         return np.ones_like(x)

@@ -65,18 +65,18 @@ def svd_packed(x: Array, *, full_matrices: bool) -> Array:
 
 def logabsdet(x: Array) -> Array:
     """log |det X|."""
-    return np.linalg.slogdet(x).logabsdet  # type: ignore[no-any-return]
+    return np.linalg.slogdet(x).logabsdet
 
 
 def det_sign(x: Array) -> Array:
     """det X / |det X|, and 0 for a singular matrix."""
-    return np.linalg.slogdet(x).sign  # type: ignore[no-any-return]
+    return np.linalg.slogdet(x).sign
 
 
 def products(factors: Array) -> Array:
     """The products along the last axis of numbers ≥ 0; through logarithms, as NumPy's det, since a part of one may overflow."""
     with np.errstate(divide="ignore", over="ignore", under="ignore"):
-        return np.exp(np.sum(np.log(factors), axis=-1))  # type: ignore[no-any-return]
+        return np.exp(np.sum(np.log(factors), axis=-1))
 
 
 def cofactor(x: Array) -> Array:
@@ -88,7 +88,7 @@ def cofactor(x: Array) -> Array:
     u, s, vh = np.linalg.svd(x)
     others = products(np.where(np.eye(x.shape[-1], dtype=bool), 1, s[..., None, :]))
     turn = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    return turn * ((np.conj(u) * others[..., None, :]) @ np.conj(vh))  # type: ignore[no-any-return]
+    return turn * ((np.conj(u) * others[..., None, :]) @ np.conj(vh))
 
 
 def cofactor_dx(h: Array, x: Array) -> Array:
@@ -105,4 +105,4 @@ def cofactor_dx(h: Array, x: Array) -> Array:
     on_diagonal = pairs @ np.diagonal(turned, axis1=-2, axis2=-1)[..., None]
     inner = np.where(eye, on_diagonal, -pairs * turned.mT)
     turn = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
-    return turn * (np.conj(u) @ inner @ np.conj(vh))  # type: ignore[no-any-return]
+    return turn * (np.conj(u) @ inner @ np.conj(vh))

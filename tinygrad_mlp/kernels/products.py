@@ -15,7 +15,7 @@ def linear(x: Array, w: Array, b: Array) -> Array:
 
 def vecdot(x: Array, y: Array, *, axis: int) -> Array:
     """Σᵢ xᵢ* yᵢ along axis."""
-    return np.vecdot(x, y, axis=axis)
+    return np.asarray(np.vecdot(x, y, axis=axis))  # type: ignore[call-overload]  # NumPy's stubs lack axis
 
 
 def einsum(*xs: Array, subscripts: str) -> Array:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .shapes import Array, Axis
+from .shapes import Array
 
 
-def vector_norm(x: Array, *, axis: Axis, keepdims: bool, ord: float) -> Array:
+def vector_norm(x: Array, *, axis: Any, keepdims: bool, ord: float) -> Array:
     """(Σ |x|ᵖ)^(1/p). Where the squares over- or underflow, the entries are divided by the largest first."""
     with np.errstate(over="ignore", under="ignore"):  # then it is done again
         z = np.asarray(np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord))

@@ -9,7 +9,7 @@ from ..derivations import elementwise as d
 from ..derivations.elementwise import conjugate, ratio
 from ..kernels import elementwise as k
 from ..kernels.elementwise import DEGREE, LN2, LN10
-from ..primitive import primitive
+from ..primitive import Primitive, primitive
 from .activations import sigmoid
 
 # fmt: off
@@ -80,7 +80,7 @@ acosh       = primitive("acosh",       np.arccosh,      lambda g, z, x: g / np.s
                         kink="∞ at 1, the limit from the right")
 atanh       = primitive("atanh",       np.arctanh,      lambda g, z, x: g / ((1 - x) * (1 + x)))
 sinc        = primitive("sinc",        np.sinc,         lambda g, z, x: g * sinc_slope(x, order=1), real=True)
-sinc_slope  = primitive("sinc_slope",  k.sinc_slope,    lambda g, z, x, *, order: g * sinc_slope(x, order=order + 1), real=True, order=1)
+sinc_slope: Primitive = primitive("sinc_slope",  k.sinc_slope,    lambda g, z, x, *, order: g * sinc_slope(x, order=order + 1), real=True, order=1)
 deg2rad     = primitive("deg2rad",     np.deg2rad,      lambda g, z, x: g * DEGREE, numpy=(np.radians,))
 rad2deg     = primitive("rad2deg",     np.rad2deg,      lambda g, z, x: g / DEGREE, numpy=(np.degrees,))
 

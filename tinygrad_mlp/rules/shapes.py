@@ -7,7 +7,7 @@ import numpy as np
 from ..derivations import shapes as d
 from ..kernels import shapes as k
 from ..kernels.shapes import inverse, layers, parts
-from ..primitive import primitive
+from ..primitive import Primitive, primitive
 
 # fmt: off
 reshape     = primitive("reshape",     k.reshape,       lambda g, z, x, *, shape, copy: np.reshape(g, x.shape), numpy=(np.reshape,), shape=..., copy=None)
@@ -19,8 +19,8 @@ roll        = primitive("roll",        np.roll,         lambda g, z, x, *, shift
 tril        = primitive("tril",        k.tril,          lambda g, z, x, *, k: np.tril(g, k=k), numpy=(np.tril,), k=0)
 triu        = primitive("triu",        k.triu,          lambda g, z, x, *, k: np.triu(g, k=k), numpy=(np.triu,), k=0)
 getitem     = primitive("getitem",     k.getitem,       lambda g, z, x, *, index: scatter(g, shape=x.shape, index=index), index=...)
-scatter     = primitive("scatter",     k.scatter,       lambda g, z, x, *, shape, index: g[index], shape=..., index=...)
-setitem     = primitive("setitem",     k.setitem,       lambda g, z, x, y, *, index: setitem(g, 0, index=index),
+scatter: Primitive = primitive("scatter",     k.scatter,       lambda g, z, x, *, shape, index: g[index], shape=..., index=...)
+setitem: Primitive = primitive("setitem",     k.setitem,       lambda g, z, x, y, *, index: setitem(g, 0, index=index),
                                                         lambda g, z, x, y, *, index: d.assigned(g, y, index), index=...)
 concat      = primitive("concat",      k.concat,        lambda g, z, *xs, axis: parts(g, xs, axis),
                         variadic=True, numpy=(np.concat,), axis=0)
