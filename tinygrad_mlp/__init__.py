@@ -11,11 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import fft, linalg
-from .anomaly import detect_anomaly
 from .derivative import gradients
 from .extend import primitive
-from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .guard import guard
 from .modes import is_recording, no_grad
 from .namespace import members
@@ -23,19 +20,23 @@ from .tensor import Tensor
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import check, data, manual, nn, optim
+    from . import check, data, fft, linalg, manual, nn, optim
+    from .anomaly import detect_anomaly
+    from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 FUNCTIONS = members()
 """Every function of the table, every composed one, and the rest of the array API: the tables are the list."""
 globals().update(FUNCTIONS)
 
-LIBRARY = ("check", "data", "manual", "nn", "optim")
-"""The floors above the engine: imported when they are first used, so that ``import tinygrad_mlp`` costs little."""
+ENGINE = ("Tensor", "__version__", "gradients", "guard", "is_recording", "no_grad", "primitive")
 
-ENGINE = ("Tensor", "__version__", "detect_anomaly", "fft", "gradients", "guard", "is_recording", "linalg", "no_grad", "primitive")
-TRANSFORMS = ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp")
+# what is imported when it is first used, so that ``import tinygrad_mlp`` costs little: modules, and functions of modules
+LIBRARY = ("check", "data", "fft", "functional", "linalg", "manual", "nn", "optim")
+LATER = {"detect_anomaly": "anomaly"} | dict.fromkeys(
+    ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "functional"
+)
 
-__all__ = [*ENGINE, *TRANSFORMS, *LIBRARY, *FUNCTIONS]  # names from the table
+__all__ = [*ENGINE, *LATER, *LIBRARY, *FUNCTIONS]  # names from the table
 
 
 def __getattr__(name: str) -> Any:
@@ -43,6 +44,8 @@ def __getattr__(name: str) -> Any:
 
     if name in LIBRARY:
         return importlib.import_module(f".{name}", __name__)
+    if name in LATER:
+        return getattr(importlib.import_module(f".{LATER[name]}", __name__), name)
     from .errors import did_you_mean
 
     raise AttributeError(str(did_you_mean(f"attribute of {__name__}", name, __all__)))

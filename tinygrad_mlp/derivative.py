@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .errors import GraphError, TensorTypeError
 from .graph import between, sweep
@@ -14,6 +13,9 @@ from .kernels.shapes import Array
 from .modes import recording
 from .tensor import Tensor
 from .values import leaf
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["gradients"]
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from . import rules
 from .errors import UnsupportedError
@@ -19,6 +18,9 @@ from .graph import Extras
 from .passthrough import CONSTANT, CREATION, DTYPES, EXPORTED, NUMBERS, named
 from .primitive import COMPOSED, TABLE, Primitive, Rule
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 __all__ = ["NumPys", "argsort", "asarray", "from_dlpack", "full", "members"]
 

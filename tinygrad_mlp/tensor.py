@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 import weakref
+from _thread import allocate_lock  # threading.Lock itself; importing threading costs 1 ms
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from .assignment import Assignable
 from .errors import GraphError, ShapeError, TensorTypeError
@@ -19,9 +18,12 @@ from .primitive import TABLE, Primitive
 from .recording import record
 from .values import check_floating, convert, leaf, read_only, unwrap
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
 __all__ = ["Tensor"]
 
-ADDING = threading.Lock()  # += is not atomic: threads that share parameters would lose gradients
+ADDING = allocate_lock()  # += is not atomic: threads that share parameters would lose gradients
 
 
 class Tensor(Assignable):
@@ -277,12 +279,10 @@ class Tensor(Assignable):
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         """The package, which is an array API namespace."""
-        import tinygrad_mlp
-
         known = ("2021.12", "2022.12", "2023.12", "2024.12")
         if api_version not in (None, *known):
             raise ValueError(f"the array API's version {api_version!r} is not known here: {', '.join(known)} are")
-        return tinygrad_mlp
+        return sys.modules[__package__ or "tinygrad_mlp"]
 
     @property
     def device(self) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .errors import TensorTypeError
 from .graph import Node
 from .kernels.shapes import Array
 from .operand import Operand
 from .primitive import Primitive
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["NUMBERS", "check_floating", "convert", "leaf", "plain", "read_only", "unwrap"]
 
