@@ -12,6 +12,7 @@ import pytest
 from conftest import ROOT
 
 from tinygrad_mlp.cli import parser
+from tinygrad_mlp.listing import count
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -22,9 +23,23 @@ def test_the_readme_examples_print_what_they_say() -> None:
     assert failed == 0
 
 
+@pytest.mark.parametrize("page", ["numpy.md", "guards.md"])
+def test_the_examples_of_the_pages_print_what_they_say(page: str) -> None:
+    failed, attempted = doctest.testfile(str(ROOT / "docs" / page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert attempted > 3
+    assert failed == 0
+
+
+def test_the_number_of_functions_is_that_of_the_table() -> None:
+    number = count()["differentiable"]
+    for page in ("README.md", "CHANGELOG.md", "docs/rules.md"):
+        assert f"{number} differentiable functions" in (ROOT / page).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+    text = re.sub(r"`[^`]*`", "", page.read_text(encoding="utf-8"))  # without code
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
         assert "://" in target or (page.parent / target).exists(), f"{page.name} links to {target}"
 
 

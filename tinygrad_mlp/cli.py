@@ -32,6 +32,22 @@ exit codes: 0 all gradients equal, 1 a pair differs (the report says where first
 """
 
 
+FUNCTIONS = """\
+List every function that has a gradient, its names in NumPy, and how many there are. A primitive has a rule for each of
+its inputs; a composed function is a few lines of NumPy made of primitives. With a name, show the rules as they are written in the
+table (tinygrad_mlp/rules/): g is the gradient that arrives at the output z.
+"""
+
+FUNCTIONS_EXAMPLES = """\
+examples:
+  tinygrad-mlp functions              all of them
+  tinygrad-mlp functions hypot        ∂L/∂x = g * ratio(x, z) …
+  tinygrad-mlp functions linalg.      linear algebra
+
+exit codes: 0, or 2 if no function has such a name
+"""
+
+
 def sizes(text: str) -> list[int]:
     """Widths from ``64,32,10``."""
     try:
@@ -93,7 +109,33 @@ def parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=0, metavar="N", help="for the split, the weights and the shuffling (default: 0)"
     )
     prove.add_argument("--out", default="prove", metavar="DIR", help="where the report goes (default: prove/)")
+    functions = commands.add_parser(
+        "functions",
+        help="list the differentiable functions, or show the rules of some",
+        description=FUNCTIONS,
+        epilog=FUNCTIONS_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    functions.add_argument("name", nargs="?", default="", help="only functions whose name contains this, with their rules")
     return top
+
+
+def list_functions(name: str) -> int:
+    """Print the list; 2 if nothing is found."""
+    from .errors import did_you_mean
+    from .listing import entries, table
+
+    text = table(name)
+    if not text:
+        known = [entry.name for entry in entries() if entry.kind != "helper"]
+        print(f"tinygrad-mlp: {str(did_you_mean('function', name, known)).partition(' (known')[0]}", file=sys.stderr)
+        return 2
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader of our output has gone: `tinygrad-mlp functions | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -102,6 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "→" gets "?", not a traceback
     arguments = parser().parse_args(argv)
+    if arguments.command == "functions":
+        return list_functions(arguments.name)
     from .prove import Settings, prove  # after the parsing: --help and mistakes answer at once
 
     settings = Settings(**{f.name: getattr(arguments, f.name) for f in fields(Settings)})

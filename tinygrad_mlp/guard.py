@@ -26,7 +26,7 @@ from .modes import MODES
 
 __all__ = ["guard"]
 
-SMALL = 1 << 16
+SMALL = 1 << 17
 """Bytes up to which a user's array is copied: that takes about as long as noting some of its entries."""
 
 SAMPLES = 512
