@@ -199,6 +199,12 @@ def refuse(what: str, able: str, instead: str) -> NoReturn:
     raise UnsupportedError(f"{what} is not {able}: {instead}")
 
 
+def is_numpys(function: Callable[..., Any]) -> bool:
+    """Whether a function is NumPy's; ufuncs do not always know their module."""
+    module = getattr(function, "__module__", None)
+    return getattr(np, function.__name__, None) is function if module is None else module.startswith("numpy")
+
+
 def name_of(function: Callable[..., Any]) -> str:
     """A NumPy function's name as one writes it: np.sum, np.linalg.norm."""
     module = getattr(function, "__module__", None) or "numpy"
@@ -217,9 +223,7 @@ def unknown(function: Callable[..., Any]) -> NoReturn:
     """Refuse a NumPy function that is not in the table, with the nearest ones that are."""
     import difflib
 
-    known = sorted(
-        {name_of(f) for f in (*BY_NUMPY, *COMPOSED_BY_NUMPY, *CONSTANT_FUNCTIONS) if (f.__module__ or "numpy").startswith("numpy")}
-    )
+    known = sorted({name_of(f) for f in (*BY_NUMPY, *COMPOSED_BY_NUMPY, *CONSTANT_FUNCTIONS) if is_numpys(f)})
     near = [f"np.{NEAREST[function.__name__]}"] if function.__name__ in NEAREST else []
     near += difflib.get_close_matches(name_of(function), known, n=3, cutoff=0.7)
     hint = f"nearest supported names: {', '.join(near)}; " if near else ""

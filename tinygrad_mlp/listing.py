@@ -107,7 +107,9 @@ def table(search: str = "") -> str:
             names = op.arrays if op is not None else ()
             for i, rule in enumerate(rules.get(entry.name, [])):
                 lines.append(f"    ∂L/∂{names[i] if i < len(names) and op and not op.variadic else 'inputs'} = {rule}")
-                derivation = first_sentence(op.rules[i]) if op is not None and rule.startswith("d.") and op.rules[i] else ""
+                derivation = (
+                    first_sentence(rule_itself) if rule.startswith("d.") and (rule_itself := op.rules[i] if op else None) else ""
+                )
                 lines += [f"        {derivation}"] if derivation else []
             lines += [f"    {line}" for line in (entry.text, f"at a kink: {entry.kink}" if entry.kink else "") if line]
     numbers = count()
