@@ -144,3 +144,53 @@ def test_a_training_step_is_unchanged() -> None:
         watched = gradients()
     for a, b in zip(plain, watched, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_functions_that_leave_nan_out_are_no_anomaly() -> None:
+    with tg.detect_anomaly():
+        for f in (
+            np.nansum,
+            np.nanmean,
+            np.nanstd,
+            np.nanvar,
+            np.nanmedian,
+            np.nanmax,
+            np.nanprod,
+            lambda x: np.nanquantile(x, 0.3),
+        ):
+            f(leaf(1.0, np.nan, 3.0)).backward()
+
+
+def test_a_row_of_minus_infinities_and_a_seed_of_nan() -> None:
+    with pytest.raises(AnomalyError, match="all entries of a row are −∞"), tg.detect_anomaly():
+        tg.softmax(leaf(-np.inf, -np.inf))
+    with pytest.raises(AnomalyError, match="passed in to backward"), tg.detect_anomaly():
+        (leaf(1.0) * 2).backward([np.nan])
+
+
+def test_the_same_context_can_be_entered_again() -> None:
+    watch = tg.detect_anomaly()
+    with watch, watch, pytest.raises(AnomalyError):
+        np.log(leaf(0.0))
+    with watch, pytest.raises(AnomalyError):
+        np.log(leaf(0.0))
+    with np.errstate(divide="ignore"):
+        np.log(leaf(0.0))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, c: np.where(c, np.sqrt(x), 0.0),
+        lambda x, c: np.where(c[:, None] & np.ones((1, 3), bool), np.sqrt(x.reshape(2, 1)), 0.0),
+        lambda x, c: np.where(c, np.sqrt(x).astype(np.float64), 0.0),
+        lambda x, c: np.where(c.reshape(1, 2), np.sqrt(x.reshape(2, 1)).T, 0.0),
+        lambda x, c: np.where((n := np.sqrt(np.sum(x.reshape(2, 1) ** 2, axis=1, keepdims=True))) > 0, x.reshape(2, 1) / n, 0.0),
+    ],
+)
+def test_where_is_right_by_itself(f: Any) -> None:
+    x, c = leaf(0.0, 4.0), np.array([False, True])
+    with np.errstate(invalid="ignore"):
+        g = tg.gradients(f(x, c).sum(), x)
+    assert g[0] == 0
+    assert np.isfinite(g[1])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import operator
+import sys
+import weakref
 from typing import Any
 
 import numpy as np
@@ -272,3 +275,84 @@ def test_parts_of_other_tensors_are_not_assigned_to_in_silence() -> None:
     for own in (u[0].copy(), u[[0, 1]], u + 0, np.reshape(u * 3, (4,)), u[u.data > 0]):
         own[0] = 5.0
     np.testing.assert_array_equal(u.data, np.ones((2, 2)))
+
+
+def test_assigned_to_itself() -> None:
+    for assign in (
+        lambda u: u.__setitem__(slice(None), u),
+        lambda u: u.__setitem__(slice(None), u[:]),
+        lambda u: u.__setitem__(..., u * 1),
+    ):
+        x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        u = x * 2
+        assign(u)
+        np.testing.assert_array_equal(gradients((u * u).sum(), x), [8, 16, 24])
+
+
+def test_many_assignments_take_linear_time_and_leave_no_cycles() -> None:
+    def sweep(n: int) -> tuple[Tensor, Tensor]:
+        x = Tensor(1.0, requires_grad=True)
+        u = tg.zeros(10)
+        for i in range(n):
+            u[i % 10] = u[(i + 1) % 10] * 0.999 + x
+        return x, u
+
+    steps = [0]
+
+    def count(*_: Any) -> None:
+        steps[0] += 1
+
+    sizes = []
+    for n in (400, 1600):
+        steps[0] = 0
+        sys.setprofile(count)
+        try:
+            sweep(n)[1].sum().backward()
+        finally:
+            sys.setprofile(None)
+        sizes.append(steps[0])
+    assert sizes[1] < 5 * sizes[0]
+
+    gc.collect()
+    gc.disable()
+    try:
+        u = sweep(100)[1]
+        gone = weakref.ref(u)
+        del u
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_what_was_wanted_of_a_name_is_wanted_of_its_new_value() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    u = x * 2
+    u.retain_grad()
+    u[0] = 5.0
+    (u * u).sum().backward()
+    np.testing.assert_array_equal(u.grad, [10, 8])
+
+
+def test_results_of_numpys_functions_may_be_assigned_to() -> None:
+    x = Tensor([1.0, 2.0, 4.0, 3.0], requires_grad=True)
+    s = x.reshape(2, 2) @ x.reshape(2, 2).T
+    w, v = np.linalg.eigh(s)
+    w[w.data < 0] = 0.0
+    X, Y = np.meshgrid(x, x)
+    X[0] = 1.0
+    a, b = np.split(x * 2, 2)
+    a[0] = 1.0
+    for row in (x * 2).reshape(2, 2):
+        row[0] = 3.0
+    total = w.sum() + v.sum() + X.sum() + Y.sum() + a.sum() + b.sum()
+    assert gradients(total, x).shape == (4,)
+
+
+def test_a_constant_that_was_assigned_to_and_freed() -> None:
+    a, u = Tensor(2.0, requires_grad=True), Tensor([1.0, 2.0], requires_grad=True) * 1
+    c = tg.zeros(2)
+    y = (u * c).sum() + (u * u).sum()
+    u[0] = a
+    c[0] = a
+    (c * 1).sum().backward()
+    y.backward()

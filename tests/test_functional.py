@@ -224,3 +224,55 @@ def test_jvp_and_vjp_are_transposes(steps: list[str], seed: int) -> None:
     change = tg.jvp(f, (x,), (v,))[1]
     np.testing.assert_allclose(u @ change, tg.vjp(f, x)[1](u)[0] @ v, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(change, differences(f, x) @ v, rtol=1e-5, atol=1e-7)
+
+
+def test_the_vector_of_a_product_can_be_differentiated_too() -> None:
+    x, v = np.array([3.0, 4.0]), np.array([1.0, 2.0])
+    pulled = tg.grad(lambda v: np.sum(tg.vjp(lambda x: x**2, x)[1](v)[0] ** 2))(v)
+    np.testing.assert_allclose(pulled, 8 * x**2 * v)
+    curved = tg.grad(lambda v: np.sum(tg.hvp(lambda x: np.sum(x**3), (x,), (v,))[0] ** 2))(v)
+    np.testing.assert_allclose(curved, 72 * x**2 * v)
+    pushed = tg.grad(lambda v: np.sum(tg.jvp(lambda x: x**2, (x,), (v,))[1] ** 2))(v)
+    np.testing.assert_allclose(pushed, 8 * x**2 * v)
+
+
+def test_a_function_may_assign_to_its_arguments() -> None:
+    def f(x: Any) -> Any:
+        x[1] = x[0] * 2
+        return np.sum(x**3)
+
+    for x in (np.array([1.0, 2.0]), Tensor([1.0, 2.0], requires_grad=True)):
+        g, h = tg.grad(f)(x), tg.hessian(f)(x)
+        np.testing.assert_allclose(getattr(g, "data", g) if isinstance(g, Tensor) else g, [27, 0])
+        np.testing.assert_allclose(h.data if isinstance(h, Tensor) else h, [[54, 0], [0, 0]])
+    assert np.array([1.0, 2.0]).tolist() == [1, 2]
+
+
+def test_dicts_are_matched_by_their_keys() -> None:
+    f = lambda p: p["a"] * 2 + p["b"] * 3  # noqa: E731
+    assert float(tg.jvp(f, ({"a": 1.0, "b": 1.0},), ({"b": 10.0, "a": 1.0},))[1]) == 32.0
+    product = tg.hvp(lambda p: p["a"] ** 2 * p["b"], ({"a": 1.0, "b": 2.0},), ({"b": 0.0, "a": 1.0},))[0]
+    assert {k: float(v) for k, v in product.items()} == {"a": 4.0, "b": 2.0}
+    pull_back = tg.vjp(lambda x: {"u": 2 * x, "v": 3 * x}, 1.0)[1]
+    assert float(pull_back({"v": 10.0, "u": 1.0})[0]) == 32.0
+    with pytest.raises(ShapeError, match="keys"):
+        tg.jvp(f, ({"a": 1.0, "b": 1.0},), ({"a": 10.0, "c": 1.0},))
+
+
+def test_jacobian_of_a_complex_result() -> None:
+    def f(x: Any) -> Any:
+        return np.exp(1j * x) * np.sum(x)
+
+    x = np.array([1.0, 0.5])
+    np.testing.assert_allclose(tg.jacobian(f)(x), differences(f, x), atol=1e-8)
+    np.testing.assert_allclose(
+        tg.jacobian(lambda x: np.concatenate([f(x), f(2 * x)]))(x),
+        differences(lambda x: np.concatenate([f(x), f(2 * x)]), x),
+        atol=1e-7,
+    )
+    mixed = tg.jacobian(lambda x: (f(x), x * x))(x)
+    np.testing.assert_allclose(mixed[0], differences(f, x), atol=1e-8)
+    assert mixed[1].dtype == np.float64
+    for transform in (tg.jacobian, tg.hessian):
+        with pytest.raises(TensorTypeError, match="real and the imaginary part"):
+            transform(lambda z: np.real(z * np.conj(z)))(np.array(1 + 2j))

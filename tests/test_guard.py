@@ -273,3 +273,108 @@ def test_random_programs_with_writes_in_between(steps: list[tuple[int, int]]) ->
         return gradients(tg.sum(y), x)
 
     np.testing.assert_array_equal(program(write=True), program(write=False))
+
+
+VIEWS: dict[str, Callable[[Any], Any]] = {
+    "reshape": lambda t: t.reshape(2, 2), "slice": lambda t: t[1:], "flip": lambda t: np.flip(t), "transpose": lambda t: t.reshape(2, 2).T,
+    "broadcast": lambda t: np.broadcast_to(t, (2, 4)), "real": lambda t: t.real, "expand": lambda t: t[None], "split": lambda t: np.split(t, 2)[0],
+    "maximum of one row": lambda t: np.max(t[None], axis=0), "einsum": lambda t: np.einsum("i->i", t), "itself": lambda t: tg.asarray(t),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("level", ["default", "full"])
+def test_results_are_no_views_of_data_that_is_out(name: str, level: str) -> None:
+    """A result must not share memory with a writable view that was handed out before."""
+    for requires_grad in (True, False):
+        t = Tensor([1.0, 2.0, 3.0, 4.0], requires_grad=requires_grad)
+        view = t.data
+        with tg.guard(level):
+            y = VIEWS[name](t)
+        if y is t:
+            continue
+        before = y.numpy().copy()
+        x = leaf(2.0)
+        z = (y * y * x).sum()
+        view[:] = 100.0
+        np.testing.assert_array_equal(y.data, before)
+        z.backward()
+        np.testing.assert_array_equal(x.grad, [np.sum(before**2)])
+        if requires_grad:
+            assert t.grad is not None
+            assert np.max(np.abs(t.grad)) <= 4 * 8 * 2
+
+
+def test_shared_data_and_a_custom_function_that_returns_what_it_is_given() -> None:
+    a = np.array([1.0, 2.0, 3.0, 4.0])
+    shared, x = tg.from_dlpack(a, copy=False), leaf(1.0)
+    y = shared.reshape(2, 2)
+    z = (y * x).sum()
+    a[:] = 50.0
+    np.testing.assert_array_equal(gradients(z, x), [10])
+    second = tg.primitive(lambda g, z, x, y: g * 0, lambda g, z, x, y: g, example=(np.ones(2), np.ones(2)), name="second_of")(
+        lambda x, y: y + 0 * x if isinstance(x, Tensor) else y
+    )
+    for size in (2, LARGE):
+        w, data = Tensor(np.ones(size), requires_grad=True), np.full(size, 3.0)
+        out = second(w, data)
+        y = (out * out * w).sum()
+        data[:] = 7.0
+        try:
+            found = gradients(y, w)
+        except GraphError:
+            continue
+        np.testing.assert_array_equal(found, np.full(size, 9.0))
+
+
+def test_parameters_given_as_lists_and_arrays() -> None:
+    x = Tensor(np.arange(27.0).reshape(3, 3, 3), requires_grad=True)
+    w = np.arange(27.0).reshape(3, 3, 3)
+    axes, shift, index = [1, 2, 0], np.array([1]), [0, 2]
+    results = [
+        np.transpose(x, axes=axes),
+        np.roll(x, shift),
+        tg.getitem(x, index=index),
+        np.linalg.vector_norm(x, ord=(order := np.array(3.0))),
+    ]
+    expected = [gradients(r, x, seed=w[: len(r)] if r.ndim else 1.0) for r in results]
+    axes[:], shift[:], index[:], order[...] = [0, 1, 2], 2, [1, 1], 1.0
+    for r, e in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(gradients(r, x, seed=w[: len(r)] if r.ndim else 1.0), e)
+
+
+def test_numpy_does_not_write_into_a_tensor() -> None:
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    for write in (
+        lambda: np.any(np.ones((2, 3)), axis=0, out=x),
+        lambda: np.isneginf(np.ones((2, 3)), x),
+        lambda: np.exp(np.ones((2, 3)), out=x),
+        lambda: np.copyto(x, 3.0),
+    ):
+        with pytest.raises(TypeError):
+            write()
+    assert x.tolist() == np.ones((2, 3)).tolist()
+
+
+def test_a_plain_array_does_not_take_the_number_of_a_tensor_in_silence() -> None:
+    a, x = np.zeros(3), leaf(2.0)
+    with pytest.raises((GraphError, ValueError)) as caught:
+        a[0] = x[0]
+    assert "np.zeros_like(t)" in str(caught.value) + str(caught.value.__cause__)
+    a[0] = float(x[0])
+    numbers = [0.0]
+    numbers[0] = float(x[0])
+    a[1] = Tensor(3.0)
+    assert a.tolist() == [2, 3, 0]
+
+
+def test_a_rule_that_reuses_its_buffer() -> None:
+    buffer = np.zeros(2)
+    double = tg.primitive(lambda g, z, x: np.multiply(g, 2, out=buffer), example=(np.ones(2),), name="reusing", order=1)(
+        lambda x: 2 * x
+    )
+    x, y = leaf(1.0, 2.0), leaf(1.0, 2.0)
+    double(x).sum().backward()
+    double(y * 3).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2, 2]

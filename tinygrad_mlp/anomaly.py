@@ -7,6 +7,7 @@ on is none. The causes are a table, :data:`CAUSES`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import AnomalyError
-from .graph import Node, line_of, origin, place
+from .graph import PACKAGE, Node, line_of, origin, place
 from .kernels.shapes import Array, count
 from .modes import MODES, Modes
 from .primitive import Primitive
@@ -47,15 +48,19 @@ class detect_anomaly:  # noqa: N801  # used like a function, as in PyTorch
     sqrt | the slope of a root at 0 is infinite | write np.sqrt(x + eps), or keep the zeros out: np.sqrt(np.where(x > 0, x, 1.0))
     """
 
+    def __init__(self) -> None:
+        self.open: list[tuple[Any, Any]] = []  # it may be entered again while it is open
+
     def __enter__(self) -> None:
         modes = MODES.get()
-        self.token = MODES.set(Modes(modes.paused, True, modes.full_guard))
-        self.quiet = np.errstate(all="ignore")
-        self.quiet.__enter__()
+        quiet = np.errstate(all="ignore")
+        self.open.append((MODES.set(Modes(modes.paused, True, modes.full_guard)), quiet))
+        quiet.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.quiet.__exit__(kind, error, trace)
-        MODES.reset(self.token)
+        token, quiet = self.open.pop()
+        quiet.__exit__(kind, error, trace)
+        MODES.reset(token)
 
 
 class Case(NamedTuple):
@@ -121,6 +126,8 @@ FORWARD = (
           "check the length before: x.shape[axis] > 0 (an empty batch, a mask that selects nothing)"),
     Cause("var std", lambda c: True, "no degrees of freedom: the number of entries equals the correction", "use correction=0, or more entries"),
     Cause("asin acos atanh acosh", lambda c: True, "an argument outside the domain of the function", "limit it with np.clip just inside the domain"),
+    Cause("softmax log_softmax logsumexp", lambda c: bool(np.any(np.isinf(c.inputs[0]))), "all entries of a row are −∞: there is nothing to choose from",
+          "leave at least one entry of each row unmasked, or select afterwards: np.where(any_valid, result, 0.0)"),
     Cause("multiply matmul linear", lambda c: any(bool(np.any(np.isinf(x))) for x in c.inputs), "0 · ∞ or ∞ − ∞: one factor is infinite",
           "select with np.where instead of multiplying with a mask; look where the infinity comes from"),
     Cause("add subtract sum mean", lambda c: any(bool(np.any(np.isinf(x))) for x in c.inputs), "∞ − ∞", "look where the infinities come from; in a softmax subtract the largest finite entry"),
@@ -191,14 +198,28 @@ def inspect_value(op: Primitive, inputs: Sequence[Any], params: dict[str, Any], 
     if result.dtype.kind not in "fc" or bool(np.all(np.isfinite(result))) or op.name in ("getitem", "where"):
         return  # a selection makes nothing
     arrays = [np.asarray(x) for x in inputs if x is not None]
+    if any(x.dtype.kind in "fc" and bool(np.any(np.isnan(x))) for x in arrays) and within_composed():
+        return  # nanstd and its like compute with NaN and leave it out in the end
     if makes_worse(result, arrays):
         bad = np.isnan(result) if bool(np.any(np.isnan(result))) else bad_entries(result)
         tell(f"{op.name}", FORWARD, Case(op.name, arrays, params, bad, None, None), result, place(origin()))
 
 
+def within_composed() -> bool:
+    """Whether a composed function of the library computes."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        if frame.f_code.co_filename.startswith(PACKAGE + "composed"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def inspect_gradient(node: Node, op: Primitive, i: int, g: Any, gx: Any) -> None:
     """Raise if a rule has made NaN or infinity."""
     g, gx = np.asarray(getattr(g, "array", g)), np.asarray(getattr(gx, "array", gx))
+    if g.dtype.kind in "fc" and bool(np.any(np.isnan(g))):
+        raise AnomalyError(f"the gradient that was passed in to backward() holds NaN (it arrives at {op.name}, {line_of(node)})")
     if gx.dtype.kind in "fc" and not bool(np.all(np.isfinite(gx))) and (bool(np.all(np.isfinite(g))) or makes_worse(gx, [g])):
         arrays = [np.asarray(x) for x in node.arrays or () if x is not None]
         arrays = arrays[i:] + arrays[:i] if op.name == "multiply" else arrays

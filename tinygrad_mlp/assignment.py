@@ -69,11 +69,16 @@ class Assignable(Node, Operand):
         old = object.__new__(type(self))
         for slot in Node.__slots__[1:]:
             setattr(old, slot, getattr(self, slot))
+        if isinstance(value, Node):
+            value = old if value is self else value
+            refer_to(old, value, instead_of=self)
         new = self._apply(TABLE["setitem"], (old, value), {"index": index})
         for slot in Node.__slots__[1:]:
             setattr(self, slot, getattr(new, slot))
         self.extras = self.extras or Extras()
         self.extras.past = old
+        if old.extras is not None and old.extras.retains_grad:  # which is wanted of what has this name now
+            self.extras.retains_grad, old.extras.retains_grad = True, False
 
     def _refuse_if_part_of_another(self) -> None:
         """In NumPy, ``row = u[0]; row[:] = 7`` writes into u as well. Here a Tensor is a value, and u would keep its entries:
@@ -85,7 +90,7 @@ class Assignable(Node, Operand):
             whole = part.inputs[0]
             if not np.may_share_memory(part.array, whole.array):
                 return
-            if sys.getrefcount(whole) > HELD_BY_ONE_PART:
+            if sys.getrefcount(whole) > HELD_BY_ONE_PART and beside_tuples(whole) > HELD_BY_THE_GRAPH:
                 break
             part = whole
         else:
@@ -139,6 +144,28 @@ class Assignable(Node, Operand):
         return self._in_place(TABLE["matmul"], other)
 
 
+def refer_to(old: Node, value: Node, instead_of: Node) -> None:
+    """Let what value was computed from refer to the old version by itself: t[i] = t[i - 1] * c would make a cycle otherwise."""
+    seen = {value: None}
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if any(x is instead_of for x in node.inputs):
+            node.inputs = tuple(old if x is instead_of else x for x in node.inputs)
+            node.edges = tuple((i, old if x is instead_of else x) for i, x in node.edges)
+        for x in node.inputs:
+            if isinstance(x, Node) and x.stamp > old.stamp and x not in seen:
+                seen[x] = None
+                stack.append(x)
+
+
+def beside_tuples(whole: Node) -> int:
+    """How many references there are to a node besides those of tuples, in which nodes keep their inputs: of variables, lists."""
+    import gc
+
+    return sys.getrefcount(whole) - sum(type(other) is tuple for other in gc.get_referrers(whole))
+
+
 class Probe:
     """What getrefcount says of an object that is assigned to: one without and one with a name."""
 
@@ -165,11 +192,11 @@ def part_of_something() -> Node:
     return part
 
 
-def held() -> tuple[int, int]:
-    """What getrefcount says of a node, and of an array, that only one part of it refers to, asked as above."""
+def held() -> tuple[int, int, int]:
+    """What is said of a node and of an array that only one part of it refers to, asked as above."""
     part = part_of_something()
     whole = part.inputs[0]
-    return sys.getrefcount(whole), sys.getrefcount(np.zeros((2, 2))[0].base)
+    return sys.getrefcount(whole), sys.getrefcount(np.zeros((2, 2))[0].base), beside_tuples(whole)
 
 
-HELD_BY_ONE_PART, HELD_BY_ONE_VIEW = held()
+HELD_BY_ONE_PART, HELD_BY_ONE_VIEW, HELD_BY_THE_GRAPH = held()

@@ -67,6 +67,8 @@ class Dispatched:
         if ours is not None:
             return call_composed(ours, function, args, kwargs)
         if function in CONSTANT_FUNCTIONS or function in INSPECTING_FUNCTIONS:
+            if (dict(zip(signature(function), args, strict=False)) | kwargs).get("out") is not None:
+                refuse(f"{name_of(function)} with out=", "possible", "a Tensor is a value; take the result instead")
             return self._constant(function, args, kwargs, wrap=function in CONSTANT_FUNCTIONS)
         return unknown(function)
 

@@ -31,7 +31,7 @@ import numpy as np
 from . import rules
 from .derivative import gradients
 from .errors import SettingError, ShapeError, TensorTypeError
-from .graph import topological
+from .graph import Extras, topological
 from .modes import is_recording, recording
 from .tensor import Tensor
 
@@ -52,6 +52,22 @@ def leaves(tree: Any) -> Iterator[Any]:
     elif isinstance(tree, (tuple, list)):
         for branch in tree:
             yield from leaves(branch)
+    else:
+        yield tree
+
+
+def matched(tree: Any, form: Any, name: str) -> Iterator[Any]:
+    """The ends of a tree in the order of another one of the same form; of dicts, the keys decide, not their order."""
+    if isinstance(form, dict):
+        if not isinstance(tree, dict) or tree.keys() != form.keys():
+            raise ShapeError(f"{name}(): the keys {list(tree) if isinstance(tree, dict) else tree!r} do not fit {list(form)}")
+        for key in form:
+            yield from matched(tree[key], form[key], name)
+    elif isinstance(form, (tuple, list)):
+        if not isinstance(tree, (tuple, list)) or len(tree) != len(form):
+            raise ShapeError(f"{name}(): {tree!r} does not fit a {type(form).__name__} of {len(form)}")
+        for branch, part in zip(tree, form, strict=True):
+            yield from matched(branch, part, name)
     else:
         yield tree
 
@@ -93,7 +109,7 @@ def run(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnu
     if not callable(f):
         raise TensorTypeError(f"a transform takes a function, not {f!r}: write tg.grad(f)(x)")
     many = not isinstance(argnums, (int, np.integer))
-    numbers = list(argnums) if isinstance(argnums, Sequence) else [argnums]
+    numbers: list[int] = [int(n) for n in np.atleast_1d(np.asarray(argnums))]
     for n in numbers:
         if not -len(args) <= n < len(args):
             raise SettingError(f"argnums={argnums} of a function that was called with {len(args)} arguments by position")
@@ -103,19 +119,22 @@ def run(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnu
         for n in numbers:
             mine = [variable(x) for x in leaves(args[n])]
             xs += mine
-            given[n] = like(args[n], iter(mine))
+            given[n] = like(args[n], map(rules.positive, mine))  # the function may assign to its arguments: to copies
         y = f(*given, **kwargs)
         ends = list(leaves(y))
         flat = None
         if any(isinstance(end, Tensor) and end.requires_grad for end in ends):
             flat = rules.concat([rules.reshape(as_tensor(end), -1) for end in ends])
     nested = nested and flat is not None and any(is_outer(node, xs) for node in topological(flat))
+    for x in xs:
+        x.extras = x.extras or Extras()
+        x.extras.internal = True
     return Run(y, flat, xs, tuple(args[n] for n in numbers) if many else args[numbers[0]], nested)
 
 
 def is_outer(node: Any, xs: list[Tensor]) -> bool:
-    """Whether a node is a leaf of somebody else's."""
-    return node.op is None and not any(node is x for x in xs)
+    """Whether a node is a leaf of somebody else's, not a variable of this transform or of one that is done."""
+    return node.op is None and not any(node is x for x in xs) and not (node.extras is not None and node.extras.internal)
 
 
 def as_tensor(end: Any) -> Tensor:
@@ -138,6 +157,7 @@ def products(y: Tensor | None, xs: Sequence[Tensor], seed: Any, nested: bool) ->
     """Jᵀ seed for each of xs, with a graph if it is asked for; zeros where y does not depend on x."""
     if y is None:
         return [np.zeros(x.shape, x.dtype) for x in xs]
+    nested = nested or (isinstance(seed, Tensor) and is_recording())  # the vector has a graph of its own
     return list(gradients(y, list(xs), seed=seed, create_graph=True) if nested else gradients(y, list(xs), seed=seed))
 
 
@@ -232,7 +252,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
 def flat_as(v: Any, form: Any, name: str) -> Any:
     """v, which has the form and the shapes of form, as one axis."""
-    given, wanted = [as_tensor(x) for x in leaves(v)], [np.shape(x) for x in leaves(form)]
+    given, wanted = [as_tensor(x) for x in matched(v, form, name)], [np.shape(x) for x in leaves(form)]
     if [x.shape for x in given] != wanted:
         raise ShapeError(f"{name}(): a vector of shapes {[x.shape for x in given]} does not fit {wanted}")
     parts = [rules.reshape(x, -1) for x in given]
@@ -304,15 +324,30 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         called = run(f, args, kwargs, argnums)
-        return blocks(matrix(called), called.y, called)
+        refuse_complex(called, "jacobian")
+        if called.flat is None or called.flat.dtype.kind != "c":
+            return blocks(matrix(called), called.y, called)
+        with recording(True):
+            parts = called._replace(flat=rules.concat([rules.real(called.flat), rules.imag(called.flat)]))
+        rows = matrix(parts, 2 * called.flat.size)
+        return blocks(rows[: called.flat.size] + 1j * rows[called.flat.size :], called.y, called)
 
     return transformed
 
 
-def matrix(called: Run) -> Any:
+def refuse_complex(called: Run, name: str) -> None:
+    """A matrix of derivatives is one of real numbers; a function of complex ones has none unless it is analytic."""
+    if any(x.dtype.kind == "c" for x in called.xs):
+        raise TensorTypeError(
+            f"{name}() is with respect to real numbers: write the function of the real and the imaginary part, f(a + 1j * b); "
+            f"jvp() and vjp() take complex ones"
+        )
+
+
+def matrix(called: Run, outputs: int | None = None) -> Any:
     """The Jacobian with flat outputs as rows and flat inputs as columns."""
     inputs = sum(x.size for x in called.xs)
-    outputs = sum(math.prod(np.shape(end)) for end in leaves(called.y))
+    outputs = sum(math.prod(np.shape(end)) for end in leaves(called.y)) if outputs is None else outputs
     if called.flat is None or not inputs or not outputs:
         return np.zeros((outputs, inputs))
     if inputs < outputs:
@@ -335,6 +370,7 @@ def blocks(rows: Any, y: Any, called: Run) -> Any:
         shape, left, parts = np.shape(end), 0, []
         for x in called.xs:
             block = rows[top : top + math.prod(shape), left : left + x.size]
+            block = rules.real(block) if block.dtype.kind == "c" and as_tensor(end).dtype.kind != "c" else block
             parts.append(rules.reshape(block, shape=shape + x.shape))
             left += x.size
         found.append(like(called.tree, iter(parts)))
@@ -360,6 +396,7 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         called, second = gradient_of(f, args, kwargs, argnums, "hessian")
+        refuse_complex(called, "hessian")
         return blocks(matrix(second), called.tree, called)
 
     return transformed

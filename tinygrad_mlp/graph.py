@@ -7,6 +7,7 @@ and dtype of a gradient are checked, and where gradients are added up.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,12 +19,13 @@ import numpy as np
 from . import rules
 from .errors import GradientError, GraphError, TensorTypeError, describe
 from .guard import changed
-from .kernels.shapes import Array
+from .kernels.shapes import Array, inverse
 from .modes import MODES, Modes
-from .primitive import Primitive
+from .primitive import TABLE, Primitive
 
 __all__ = ["Node", "sweep", "topological"]
 
+CLOCK = itertools.count(1)  # when a node was made: what is computed from a value is younger than it
 ndarray = np.ndarray
 PACKAGE = os.path.dirname(__file__) + os.sep
 INTERNAL: dict[str, bool] = {}  # a memo: is this source file part of the package?
@@ -42,7 +44,7 @@ class Node:
         afterwards does not change them, so the gradient stays that of the computation that was run
     edges : the inputs to which gradients flow, each with its position: (0, x), (1, y)
     params : the primitive's parameters
-    stamp : when it was computed, a time of one clock; 0 for a leaf
+    stamp : when it was made, a time of one clock
     grad : for leaves, the accumulated gradient, a plain ndarray
     extras : what few nodes have, else ``None``
     """
@@ -83,16 +85,18 @@ class Extras:
     past : what this node was before ``t[i] = v`` made it the result of an assignment
     exposed : the writable view that ``.data`` has handed out, as a weak reference: None when nobody holds it any more
     samples : for large constants that were not copied, their position and some of their entries
+    internal : whether this is the variable of a transform whose function has returned, which nobody else can know
     retains_grad : whether ``backward()`` is to leave a gradient here although this is no leaf
     """
 
-    __slots__ = ("exposed", "past", "retains_grad", "samples")
+    __slots__ = ("exposed", "internal", "past", "retains_grad", "samples")
 
     def __init__(self) -> None:
         self.past: Node | None = None
         self.exposed: Callable[[], Array | None] | None = None
         self.samples: list[tuple[int, bytes]] = []
         self.retains_grad = False
+        self.internal = False
 
 
 def origin() -> tuple[CodeType, int] | None:
@@ -166,6 +170,9 @@ def settled(node: Node) -> Node:
     versions = {}
     for x in node.inputs:
         if isinstance(x, Node):
+            versions[id(x)] = x
+    for _, x in node.edges:
+        if x.stamp > node.stamp:
             version: Node | None = x
             while version is not None and version.stamp > node.stamp:
                 version = version.extras.past if version.extras is not None else None
@@ -304,9 +311,15 @@ def note_unused(unused: dict[Node, Any], node: Node, x: Node, dead: Any, first: 
         dead = mine if dead is None or mine is None else mine | dead
     elif dead is not None and node.op in (rules.reshape, rules.squeeze, rules.expand_dims):
         dead = dead.reshape(x.array.shape)
-    elif node.op is None or not node.op.elementwise or x.array.shape != node.array.shape:
+    elif dead is not None and node.op is rules.permute_dims:
+        dead = dead.transpose(inverse(node.params["axes"]))
+    elif node.op is None or not node.op.elementwise:
         dead = None
-    if dead is None or dead.shape != x.array.shape:
+    if dead is not None and dead.shape != x.array.shape:  # an entry that was broadcast is unused where all its copies are
+        added = dead.ndim - x.array.ndim
+        axes = (*range(added), *(i + added for i, n in enumerate(x.array.shape) if n == 1))
+        dead = np.all(dead, axis=axes).reshape(x.array.shape)
+    if dead is None:
         unused.pop(x, None)
     elif first:
         unused[x] = dead
@@ -364,7 +377,8 @@ def pull_back(
             from .anomaly import inspect_gradient
 
             inspect_gradient(node, op, i, g, gx)
-        new = x.op is None and not create_graph and not variadic and is_new(gx, g, z, args)  # of use for leaves only
+        # of use for leaves only; a user's rule may keep what it gives
+        new = x.op is None and not create_graph and not variadic and TABLE.get(op.name) is op and is_new(gx, g, z, args)
         found.append((x, gx, new))
     return found
 

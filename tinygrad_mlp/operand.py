@@ -20,6 +20,12 @@ from .primitive import COMPOSED, TABLE
 __all__ = ["Operand"]
 
 NO_PARAMS: dict[str, Any] = {}
+HABITS = {  # of PyTorch
+    "view": "t.reshape(…)", "unsqueeze": "np.expand_dims(t, axis) or t[:, None]", "permute": "t.transpose(…)", "cpu": "t itself",
+    "zero_": "t.data[:] = 0", "requires_grad_": "t.requires_grad = True", "add_": "t.data += …", "norm": "np.linalg.norm(t)",
+    "pow": "t ** p",
+    "sort": "np.sort(t), which makes a new tensor", "fill": "t[:] = v", "expand": "np.broadcast_to(t, shape)",
+}  # fmt: skip
 
 
 class Operand(Dispatched):
@@ -308,5 +314,7 @@ class Operand(Dispatched):
         return swapaxes(self, -1, -2)
 
     def __getattr__(self, name: str) -> NoReturn:
+        if name in HABITS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}: write {HABITS[name]}")
         hint = f": write tg.{name}(x), a function of the package" if name in TABLE or name in COMPOSED else ""
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")

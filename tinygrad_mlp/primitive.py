@@ -95,6 +95,8 @@ class Primitive:
             inputs, params = self.sort(inputs, params)
         if len(params) != len(self.params) or (params and params.keys() != self.params.keys()):
             params = self.complete(params)
+        if params:
+            params = {name: frozen(name, value) for name, value in params.items()}
         for x in inputs:
             apply = getattr(type(x), "_apply", None)
             if apply is not None:
@@ -175,6 +177,16 @@ def primitive(
     for function in (forward, *numpy):
         BY_NUMPY[function] = entry
     return entry
+
+
+CHANGEABLE = (list, np.ndarray)
+
+
+def frozen(name: str, value: Any) -> Any:
+    """A parameter that nobody can change afterwards: axes given as a list, a shift given as an array."""
+    if type(value) not in CHANGEABLE:
+        return value
+    return np.array(value) if name == "index" or isinstance(value, np.ndarray) else tuple(value)
 
 
 def known(name: str) -> Primitive:

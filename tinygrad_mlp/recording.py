@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
 from .errors import operation_failed
-from .graph import Extras, Node, origin
+from .graph import CLOCK, Extras, Node, origin
 from .guard import SMALL, entries
+from .kernels.shapes import Array
 from .modes import DEFAULT, MODES
 from .primitive import Primitive
 from .values import NUMBERS, leaf, plain
@@ -18,7 +18,6 @@ from .values import NUMBERS, leaf, plain
 __all__ = ["record"]
 
 NEW, ndarray = object.__new__, np.ndarray  # what record() looks up at every operation
-CLOCK = itertools.count(1)
 N = TypeVar("N", bound=Node)
 
 
@@ -26,22 +25,21 @@ def record(cls: type[N], op: Primitive, inputs: Sequence[Any], params: dict[str,
     """Compute op(*inputs, **params) and, if an input requires gradients, note how."""
     arrays: list[Any] = []
     edges: list[tuple[int, Node]] = []
-    open_to_writes: list[int] | None = None  # the inputs whose arrays somebody else may hold
+    users: list[int] | None = None  # the inputs that are arrays of the user's, who may write into them
     for i, x in enumerate(inputs):
         if isinstance(x, Node):
-            arrays.append(x.array)
+            arrays.append(x.array if x.extras is None else safe(x, x.extras))
             if x.tracked:
                 edges.append((i, x))
-            if x.extras is not None:
-                open_to_writes = [*(open_to_writes or ()), i]
         elif type(x) is ndarray:
             arrays.append(x)
-            open_to_writes = [*(open_to_writes or ()), i]
+            users = [*(users or ()), i]
         elif type(x) in NUMBERS or (x is None and i >= len(op.rules) - op.optional):
             arrays.append(x)
         else:
             return record(cls, op, tuple(x if x is None and op.optional else plain(op, x) for x in inputs), params)
     modes = MODES.get()
+    extras = protect(arrays, users, modes.full_guard) if users is not None and edges and not modes.paused else None
     if modes is not DEFAULT and modes.anomaly:
         from .anomaly import inspect_inputs, inspect_value
 
@@ -60,27 +58,33 @@ def record(cls: type[N], op: Primitive, inputs: Sequence[Any], params: dict[str,
         inspect_value(op, arrays, params, array)
     if not edges or (modes is not DEFAULT and modes.paused) or kind not in "fc":  # integers and booleans carry no gradient
         return leaf(node, array, requires_grad=False)
-    node.array, node.tracked, node.op, node.params = array, True, op, params
-    node.extras = None if open_to_writes is None else protect(inputs, arrays, open_to_writes, modes.full_guard)
+    node.tracked, node.op, node.params = True, op, params
+    if extras is not None and array.base is not None:
+        array = array.copy()  # a view of a large array of the user's, perhaps
+    node.extras, node.array = extras, array
     node.inputs, node.arrays, node.edges = tuple(inputs), tuple(arrays), tuple(edges)
     node.grad, node.origin, node.stamp = None, origin(), next(CLOCK)
     return node
 
 
-def protect(inputs: Sequence[Any], arrays: list[Any], places: list[int], full: bool) -> Extras | None:
-    """Put copies into arrays where somebody else could write into them; of large ones of the user's, note some entries."""
+def safe(x: Node, extras: Extras) -> Array:
+    """The array of a node, or a copy of it while somebody holds a writable view: neither the graph nor a result refers to that."""
+    if extras.exposed is None:
+        return x.array
+    if extras.exposed() is None:
+        extras.exposed = None  # nobody holds the view any more
+        return x.array
+    return x.array.copy()
+
+
+def protect(arrays: list[Any], places: list[int], full: bool) -> Extras | None:
+    """Put copies in place of the user's arrays; of large ones, note some entries."""
     extras = None
     for i in places:
-        x = inputs[i]
-        if type(x) is np.ndarray:
-            if full or x.nbytes <= SMALL or (noted := entries(x)) is None:
-                arrays[i] = x.copy()
-            else:
-                extras = extras or Extras()
-                extras.samples.append((i, noted))
-        elif x.extras is not None and x.extras.exposed is not None:
-            if x.extras.exposed() is None:
-                x.extras.exposed = None  # nobody holds the view any more
-            else:
-                arrays[i] = arrays[i].copy()
+        x = arrays[i]
+        if full or x.nbytes <= SMALL or (noted := entries(x)) is None:
+            arrays[i] = x.copy()
+        else:
+            extras = extras or Extras()
+            extras.samples.append((i, noted))
     return extras

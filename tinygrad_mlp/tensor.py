@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import opcode
 import sys
 import weakref
 from _thread import allocate_lock  # threading.Lock itself; importing threading costs 1 ms
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tensor"]
 
+STORE_SUBSCR = opcode.opmap["STORE_SUBSCR"]  # the instruction of a[i] = t
 ADDING = allocate_lock()  # += is not atomic: threads that share parameters would lose gradients
 
 
@@ -328,7 +330,17 @@ class Tensor(Assignable):
         return bool(self.array.item())
 
     def __float__(self) -> float:
+        self._refuse_if_stored()
         return float(self.item())  # type: ignore[arg-type]  # a complex number raises Python's own TypeError
+
+    def _refuse_if_stored(self) -> None:
+        """``a[i] = t`` with a plain array a asks t for its number: the graph would be lost without a word."""
+        caller = sys._getframe(2)
+        if self.tracked and caller.f_code.co_code[caller.f_lasti] == STORE_SUBSCR:
+            raise GraphError(
+                "a plain array cannot hold a tensor with a graph: make it a tensor, np.zeros_like(t) or tg.zeros(n), and assign "
+                "to that; or write a[i] = float(t) to leave the graph on purpose"
+            )
 
     def __int__(self) -> int:
         return int(self.item())  # type: ignore[arg-type]  # likewise

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from .errors import TensorTypeError
-from .graph import Node
+from .graph import CLOCK, Node
 from .kernels.shapes import Array
 from .operand import Operand
 from .primitive import Primitive
@@ -25,7 +25,7 @@ def leaf(node: N, array: Array, requires_grad: bool) -> N:
     """Make node a leaf with this array."""
     node.array, node.tracked = array, requires_grad
     node.op, node.inputs, node.arrays, node.edges, node.params = None, (), (), (), {}
-    node.grad, node.extras, node.origin, node.stamp = None, None, None, 0
+    node.grad, node.extras, node.origin, node.stamp = None, None, None, next(CLOCK)
     return node
 
 

@@ -308,4 +308,7 @@ NUMPY_FUNCTIONS: dict[str, list[Sample]] = {
     "polyval": [Sample((normal(3), normal(2, 3, seed=1))), Sample((normal(4), normal(seed=1))), Sample((normal(1), normal(2))), Sample((complex_normal(3), complex_normal(2, seed=1)))],
     "polyder": each((normal(4),), (normal(4), {"m": 2}), (normal(4), {"m": 0})),
     "polyint": each((normal(3),), (normal(3), {"m": 2}), (normal(3), {"m": 2, "k": [1.0, 2.0]}), (normal(3), {"m": 1, "k": 3.0})),
+    "sliding_window_view": [
+        *[Sample((normal(*shape),), {"window_shape": window, "axis": axis}) for shape, window, axis in (((5,), 2, None), ((4, 5), (2, 3), None), ((4, 5), 2, 1), ((4, 5), (2,), (-2,)), ((3,), 3, 0))]
+    ],
 }  # fmt: skip

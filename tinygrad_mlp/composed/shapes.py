@@ -163,4 +163,5 @@ def meshgrid(*arrays: Any, indexing: str = "xy", sparse: bool = False, copy: boo
     if indexing == "xy":
         order[:2] = order[:2][::-1]
     lines = [reshape(x, shape=tuple(-1 if n == i else 1 for n in range(len(arrays)))) for i, x in zip(order, arrays, strict=True)]
-    return tuple(lines) if sparse else broadcast_arrays(*lines)
+    results = tuple(lines) if sparse else broadcast_arrays(*lines)
+    return tuple(np.copy(x) for x in results) if copy else results

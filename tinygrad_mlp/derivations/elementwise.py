@@ -65,6 +65,12 @@ def fmax_share(g: Any, x: Any, y: Any) -> Any:
     return np.where(tie, g / 2, np.where((x > y) | (y != y), g, 0))
 
 
+def fmin_share(g: Any, x: Any, y: Any) -> Any:
+    """The share of g for x in fmin(x, y), which takes the number where the other is NaN."""
+    tie = (x == y) | ((x != x) & (y != y))
+    return np.where(tie, g / 2, np.where((x < y) | (y != y), g, 0))
+
+
 def clip_inside(x: Any, min: Any, max: Any) -> Any:
     """Where clip(x, min, max) hands x on unchanged; the bounds themselves count as inside."""
     inside = x == x

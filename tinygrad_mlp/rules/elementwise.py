@@ -110,8 +110,8 @@ minimum     = primitive("minimum",     np.minimum,      lambda g, z, x, y: d.max
 fmax        = primitive("fmax",        np.fmax,         lambda g, z, x, y: d.fmax_share(g, x, y),
                                                         lambda g, z, x, y: d.fmax_share(g, y, x),
                         kink="half to each at a tie; nothing to a NaN beside a number", real=True)
-fmin        = primitive("fmin",        np.fmin,         lambda g, z, x, y: d.fmax_share(g, -x, -y),
-                                                        lambda g, z, x, y: d.fmax_share(g, -y, -x),
+fmin        = primitive("fmin",        np.fmin,         lambda g, z, x, y: d.fmin_share(g, x, y),
+                                                        lambda g, z, x, y: d.fmin_share(g, y, x),
                         kink="half to each at a tie; nothing to a NaN beside a number", real=True)
 clip        = primitive("clip",        k.clip,          lambda g, z, x, min, max: np.where(d.clip_inside(x, min, max), g, 0),
                                                         lambda g, z, x, min, max: np.where(d.clip_below(x, min, max), g, 0),
@@ -123,7 +123,7 @@ where       = primitive("where",       np.where,        None,
 nan_to_num  = primitive("nan_to_num",  k.nan_to_num,    lambda g, z, x, *, nan, posinf, neginf: np.where(np.isfinite(x), g, 0), real=True,
                         kink="0 at NaN and ±∞; what makes them NaN upstream stays NaN: it cleans values, not gradients",
                         numpy=(np.nan_to_num,), nan=0.0, posinf=None, neginf=None)
-astype      = primitive("astype",      k.astype,        lambda g, z, x, *, dtype, copy, device: g, numpy=(np.astype,), dtype=..., copy=True, device=None)
+astype      = primitive("astype",      k.astype,        lambda g, z, x, *, dtype, copy, device: g, elementwise=True, numpy=(np.astype,), dtype=..., copy=True, device=None)
 
 # --- constant almost everywhere: the gradient is zero, and no other path is disturbed -------------------------------
 floor       = primitive("floor",       np.floor,        lambda g, z, x: np.zeros_like(g), kink="0 at the jumps")
