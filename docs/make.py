@@ -13,7 +13,7 @@ DOCS = Path(__file__).parent
 
 def kinks() -> str:
     """The table of subgradients, from the notes beside the rules."""
-    rows = [f"| `{name}` | {op.kink} |" for name, op in TABLE.items() if op.kink]
+    rows = ["| `{}` | {} |".format(name, op.kink.replace("|", "\\|")) for name, op in TABLE.items() if op.kink]
     return "\n".join(
         [
             "# Kinks and ties",
@@ -25,6 +25,10 @@ def kinks() -> str:
             "| function | value |",
             "| --- | --- |",
             *rows,
+            "",
+            "Composed functions follow from these. Those that pick entries (`sort`, `median`, `quantile`, `take`, `nanmax` …) send the gradient to",
+            "the entries that were picked; sorting is stable, so at a tie the first one comes first. `norm` of the zero vector or matrix has the",
+            "gradient 0. Entries that a `where` did not select get exactly 0, whatever the slopes before it ([Guards](guards.md)).",
             "",
         ]
     )

@@ -12,7 +12,7 @@ from checking import arrays_of, call, check_first_order, check_second_order, joi
 from samples import SAMPLES, Sample
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import Tensor, gradients, graph, rules
+from tinygrad_mlp import Tensor, gradients, rules, sweep
 from tinygrad_mlp.derivations import products
 from tinygrad_mlp.errors import GradientError
 from tinygrad_mlp.kernels.shapes import unreduce
@@ -287,7 +287,7 @@ def test_an_unbroadcast_that_does_not_sum_is_caught(monkeypatch: pytest.MonkeyPa
         g = g[(0,) * (g.ndim - len(shape))]
         return g[tuple(slice(0, n) for n in shape)]
 
-    monkeypatch.setattr(graph, "unbroadcast", first_entry)
+    monkeypatch.setattr(sweep, "unbroadcast", first_entry)
     with pytest.raises((AssertionError, GradientError), match="multiply"):
         for sample in SAMPLES["multiply"]:
             check_first_order("multiply", sample)

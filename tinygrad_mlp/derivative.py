@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from .errors import GraphError, TensorTypeError
-from .graph import between, sweep
+from .graph import between
 from .kernels.shapes import Array
 from .modes import recording
+from .sweep import sweep
 from .tensor import Tensor
 from .values import leaf
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from .derivative import gradients
 from .errors import GradientError, SettingError, TensorTypeError
-from .graph import unbroadcast
 from .kernels.shapes import Array
 from .primitive import BY_NUMPY, OWN, TABLE, Primitive, Rule
+from .sweep import unbroadcast
 from .tensor import Tensor
 
 __all__ = ["primitive"]

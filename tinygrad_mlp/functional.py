@@ -23,7 +23,7 @@ transform                 result                                                
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,52 +34,12 @@ from .errors import SettingError, ShapeError, TensorTypeError
 from .graph import Extras, topological
 from .modes import is_recording, recording
 from .tensor import Tensor
+from .trees import leaves, like, matched
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
-
-
-# --- trees: tuples, lists and dicts of arrays ---------------------------------------------------------------------------
-
-
-def leaves(tree: Any) -> Iterator[Any]:
-    """What is at the ends of nested tuples, lists and dicts, in order."""
-    if isinstance(tree, dict):
-        for key in tree:
-            yield from leaves(tree[key])
-    elif isinstance(tree, (tuple, list)):
-        for branch in tree:
-            yield from leaves(branch)
-    else:
-        yield tree
-
-
-def matched(tree: Any, form: Any, name: str) -> Iterator[Any]:
-    """The ends of a tree in the order of another one of the same form; of dicts, the keys decide, not their order."""
-    if isinstance(form, dict):
-        if not isinstance(tree, dict) or tree.keys() != form.keys():
-            raise ShapeError(f"{name}(): the keys {list(tree) if isinstance(tree, dict) else tree!r} do not fit {list(form)}")
-        for key in form:
-            yield from matched(tree[key], form[key], name)
-    elif isinstance(form, (tuple, list)):
-        if not isinstance(tree, (tuple, list)) or len(tree) != len(form):
-            raise ShapeError(f"{name}(): {tree!r} does not fit a {type(form).__name__} of {len(form)}")
-        for branch, part in zip(tree, form, strict=True):
-            yield from matched(branch, part, name)
-    else:
-        yield tree
-
-
-def like(tree: Any, values: Iterator[Any]) -> Any:
-    """The values in the form of the tree."""
-    if isinstance(tree, dict):
-        return {key: like(branch, values) for key, branch in tree.items()}
-    if isinstance(tree, (tuple, list)):
-        branches = [like(branch, values) for branch in tree]
-        return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)
-    return next(values)
 
 
 def variable(x: Any) -> Tensor:

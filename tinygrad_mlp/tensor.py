@@ -13,10 +13,11 @@ import numpy as np
 
 from .assignment import Assignable
 from .errors import GraphError, ShapeError, TensorTypeError
-from .graph import Extras, sweep
+from .graph import Extras
 from .kernels.shapes import Array
 from .primitive import TABLE, Primitive
 from .recording import record
+from .sweep import sweep
 from .values import check_floating, convert, leaf, read_only, unwrap
 
 if TYPE_CHECKING:
