@@ -14,6 +14,7 @@ from samples import SAMPLES, Sample
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, gradients, rules, sweep
 from tinygrad_mlp.derivations import products
+from tinygrad_mlp.dispatch import is_numpys, name_of
 from tinygrad_mlp.errors import GradientError
 from tinygrad_mlp.kernels.shapes import unreduce
 from tinygrad_mlp.namespace import constant_almost_everywhere, gives_zero
@@ -98,9 +99,9 @@ NAMES = {
     **{numpy_function: name for name, f in COMPOSED.items() for numpy_function, entry in COMPOSED_BY_NUMPY.items() if entry is f},
 }
 BY_NAME = [
-    pytest.param(numpy_function, name, sample, id=f"{numpy_function.__module__}.{numpy_function.__name__}-{i}")
+    pytest.param(numpy_function, name, sample, id=f"{name_of(numpy_function)}-{i}")
     for numpy_function, name in NAMES.items()
-    if (numpy_function.__module__ or "").startswith("numpy") and numpy_function is not np.astype  # its dtype has no name
+    if is_numpys(numpy_function) and numpy_function is not np.astype  # its dtype has no name
     for i, sample in enumerate(SAMPLES.get(name, []))
 ]
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from .dispatch import is_numpys
 from .namespace import constant_almost_everywhere
 from .primitive import BY_NUMPY, COMPOSED, COMPOSED_BY_NUMPY, TABLE
 
@@ -54,11 +53,7 @@ def entries() -> list[Entry]:
     found = []
     for name, op in TABLE.items():
         kind = "helper" if name in HELPERS else "constant almost everywhere" if constant_almost_everywhere(op) else "primitive"
-        text = (
-            ""
-            if isinstance(op.forward, np.ufunc) or (op.forward.__module__ or "numpy").startswith("numpy")
-            else first_sentence(op.forward)
-        )
+        text = "" if is_numpys(op.forward) else first_sentence(op.forward)
         found.append(Entry(name, kind, numpy_names(op, BY_NUMPY), text, op.kink))
     for name, function in COMPOSED.items():
         found.append(Entry(name, "composed", numpy_names(function, COMPOSED_BY_NUMPY), first_sentence(function), ""))

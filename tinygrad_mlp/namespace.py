@@ -59,7 +59,10 @@ class NumPys:
         if isinstance(self.function, np.ufunc):
             names = ("x1", "x2") if self.function.nin == 2 else ("x",)
             return Signature([Parameter(name, Parameter.POSITIONAL_ONLY) for name in names])
-        return signature(self.function)
+        try:
+            return signature(self.function)
+        except ValueError:  # written in C; older versions of NumPy do not say
+            return Signature([Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)])
 
     def __repr__(self) -> str:
         return f"<NumPy's {self.__name__}, without gradient>"
