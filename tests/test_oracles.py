@@ -109,7 +109,7 @@ ORACLES: dict[str, tuple[Callable[..., Gradients | None], int, set[str]]] = {
             "fft.irfft",
         },
     ),
-    "jax": (by_jax, 150, set()),
+    "jax": (by_jax, 150, {"sign", "unique", "unique_values"}),  # of complex numbers; it gives 0 for what unique picks
     "torch": (by_torch, 140, {"ldexp", "linalg.det"}),  # negative powers of 2; a singular matrix
 }
 
