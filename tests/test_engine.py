@@ -753,3 +753,20 @@ def test_other_byte_orders_and_same_dtypes() -> None:
     assert x.dtype.isnative
     assert not np.shares_memory(x.astype(np.float64).data, x.data)
     assert tg.leaky_relu(leaf(1.0, dtype=np.float32), negative_slope=np.float64(0.1)).dtype == np.float32
+
+
+def test_nested_lists_of_tensors_are_joined() -> None:
+    a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    for result, expected in (
+        (np.concatenate([a, [b[0], b[1]]]), [1, 2, 3, 4]),
+        (np.stack([a, [b[0], 7.0]]), [[1, 2], [3, 7]]),
+        (tg.stack([[a[0], a[1]], (b[0], 1.0)]), [[1, 2], [3, 1]]),
+        (tg.concat([[a], [b]]), [[1, 2], [3, 4]]),
+        (tg.asarray([[[a[0]], [1]], [[2], [b[1]]]]), [[[1], [1]], [[2], [4]]]),
+        (np.vstack([a, [5.0, 6.0]]), [[1, 2], [5, 6]]),
+    ):
+        assert result.tolist() == expected
+        assert result.requires_grad
+    for lost in (lambda: np.stack([[a[0], a[1]], [b[0], b[1]]]), lambda: np.array([a, b]), lambda: np.concatenate([[a], [b]])):
+        with pytest.raises(GraphError, match=r"tg\.stack\(\[\.\.\.\]\) or tg\.asarray"):
+            lost()

@@ -228,6 +228,7 @@ def unknown(function: Callable[..., Any]) -> NoReturn:
     known = sorted({name_of(f) for f in (*BY_NUMPY, *COMPOSED_BY_NUMPY, *CONSTANT_FUNCTIONS) if is_numpys(f)})
     near = [f"np.{NEAREST[function.__name__]}"] if function.__name__ in NEAREST else []
     near += difflib.get_close_matches(name_of(function), known, n=3, cutoff=0.7)
+    near = list(dict.fromkeys(near))
     hint = f"nearest supported names: {', '.join(near)}; " if near else ""
     raise UnsupportedError(
         f"{name_of(function)} has no derivative rule in tinygrad_mlp: {hint}to leave the graph on purpose, "

@@ -90,7 +90,7 @@ class Primitive:
         if self.variadic:
             if not inputs or not isinstance(inputs[0], Iterable) or (isinstance(inputs[0], Sized) and not len(inputs[0])):
                 raise TensorTypeError(f"{self.name}() takes a list of arrays, at least one: write {self.name}([x, y], axis=0)")
-            inputs, params = tuple(inputs[0]), dict(zip(self.params, inputs[1:], strict=False)) | params
+            inputs, params = tuple(map(joined, inputs[0])), dict(zip(self.params, inputs[1:], strict=False)) | params
         elif len(inputs) != len(self.rules):
             inputs, params = self.sort(inputs, params)
         if len(params) != len(self.params) or (params and params.keys() != self.params.keys()):
@@ -177,6 +177,13 @@ def primitive(
     for function in (forward, *numpy):
         BY_NUMPY[function] = entry
     return entry
+
+
+def joined(x: Any) -> Any:
+    """A list that holds Tensors (or another reading), at any depth, as one of them; everything else as it is."""
+    if not isinstance(x, (list, tuple)) or not any(hasattr(type(i), "_apply") or joined(i) is not i for i in x):
+        return x
+    return TABLE["stack"]([joined(i) for i in x])
 
 
 CHANGEABLE = (list, np.ndarray)

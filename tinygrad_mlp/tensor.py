@@ -275,8 +275,8 @@ class Tensor(Assignable):
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         if self.requires_grad:
             raise GraphError(
-                "a tensor with a graph would lose it as a NumPy array: write t.numpy() to leave the graph on purpose, "
-                "or tg.stack([...]) to join tensors"
+                "a tensor with a graph would lose it as a NumPy array: write t.numpy() to leave the graph on purpose; to join "
+                "tensors in nested lists write tg.stack([...]) or tg.asarray([...]), since NumPy does not hand those over"
             )
         return np.array(self.array, dtype=dtype, copy=copy) if copy else np.asarray(self.numpy(), dtype=dtype)
 
