@@ -199,3 +199,24 @@ def test_modules_know_their_names() -> None:
     assert "svd" in tg.linalg.__all__
     assert "irfftn" in dir(tg.fft)
     assert not [name for name in (*tg.__all__, *tg.linalg.__all__) if name.endswith("_packed")]
+
+
+@pytest.mark.parametrize(
+    ("numpys", "ours"),
+    [("power", "pow"), ("arcsinh", "asinh"), ("concatenate", "concat"), ("absolute", "abs"), ("array", "asarray")],
+)
+def test_numpys_names_lead_to_ours(numpys: str, ours: str) -> None:
+    with pytest.raises(AttributeError, match=f"write tg.{ours}"):
+        getattr(tg, numpys)
+
+
+def test_errors_do_not_list_hundreds_of_names() -> None:
+    with pytest.raises(AttributeError) as caught:
+        tg.tanhh  # noqa: B018
+    assert "'tanh'" in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_dir_shows_what_is_public() -> None:
+    for module in (tg, tg.linalg, tg.fft):
+        assert not {"Any", "annotations", "members", "LATER", "det_sign", "cofactor"} & set(dir(module))

@@ -33,7 +33,9 @@ def test_the_examples_of_the_pages_print_what_they_say(page: str) -> None:
 def test_the_number_of_functions_is_that_of_the_table() -> None:
     number = count()["differentiable"]
     for page in ("README.md", "CHANGELOG.md", "docs/rules.md"):
-        assert f"{number} differentiable functions" in (ROOT / page).read_text(encoding="utf-8")
+        numbers = re.findall(r"(\d+) (?:differentiable )?functions\b", (ROOT / page).read_text(encoding="utf-8"))
+        assert numbers
+        assert set(numbers) == {str(number)}, page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

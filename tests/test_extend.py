@@ -82,6 +82,10 @@ def test_another_packages_ufunc_is_recognised() -> None:
     np.testing.assert_allclose(tg.grad(lambda x: np.sum(special.gammaln(x)))(np.array([2.0])), special.digamma([2.0]))
 
 
+def softmax(x: Any) -> Any:
+    return np.exp(x) / np.sum(np.exp(x))
+
+
 WRONG: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "shape": ((lambda g, z, x: np.ones(7),), {}, GradientError, r"gave a gradient of shape \(7,\) for an input of shape \(3,\)"),
     "transposed": ((lambda g, z, x: g[None].mT,), {}, GradientError, r"shape \(3, 1\) for an input of shape \(3,\)"),
@@ -97,6 +101,7 @@ WRONG: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "a library's name": ((lambda g, z, x: g,), {"name": "exp"}, SettingError, "another name"),
     "no name": ((lambda g, z, x: g,), {"name": "my name"}, SettingError, "needs a name"),
     "second order": ((lambda g, z, x: g * np.array([3 * float(v) ** 2 for v in np.asarray(x)]),), {}, GradientError, "order=1"),
+    "not elementwise": ((lambda g, z, x: z * (g - np.sum(g * z)),), {"elementwise": True}, SettingError, "elementwise=True, but entry"),
     "a parameter is missing": ((lambda g, z, x, *, a: g,), {"a": ...}, SettingError, "example_params"),
 }  # fmt: skip
 
@@ -105,7 +110,7 @@ WRONG: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
 def test_a_wrong_rule_is_refused_at_its_definition(kind: str) -> None:
     rules, options, error, text = WRONG[kind]
     with pytest.raises(error, match=text):
-        tg.primitive(*rules, example=(X,), **{"name": "wrong", **options})(lambda x: x**3)
+        tg.primitive(*rules, example=(X,), **{"name": "wrong", **options})(softmax if kind == "not elementwise" else lambda x: x**3)
     assert "wrong" not in tg.primitive.__globals__["OWN"]
 
 
@@ -137,3 +142,10 @@ def test_complex_numbers() -> None:
     np.testing.assert_allclose(tg.grad(lambda x: np.sum(np.abs(square(x))))(z), 2 * z)
     with pytest.raises(GradientError, match="differences"):
         tg.primitive(lambda g, z, x: g * np.sign(x), example=(z,), name="size")(np.abs)
+
+
+def test_an_example_of_another_form_or_outside_the_domain() -> None:
+    with pytest.raises(SettingError, match=r"example=\(x,\)"):
+        tg.primitive(lambda g, z, x: g, example=X, name="form")(lambda x: x)
+    with pytest.raises(GradientError, match="inside its domain"), np.errstate(all="ignore"):
+        tg.primitive(lambda g, z, x: g / x, example=(np.array([-1.0]),), name="outside")(np.log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor
-from tinygrad_mlp.errors import SettingError, ShapeError, TensorTypeError
+from tinygrad_mlp.errors import GraphError, SettingError, ShapeError, TensorTypeError
 from tinygrad_mlp.primitive import TABLE
 
 A = np.random.default_rng(0).normal(size=(3, 3))
@@ -147,7 +148,11 @@ def test_complex_arguments() -> None:
         (lambda: tg.grad(3), TensorTypeError, None),
         (lambda: tg.grad(smooth, argnums=2)(X), SettingError, "argnums=2"),
         (lambda: tg.grad(smooth)("a"), TensorTypeError, "argnums"),
-        (lambda: tg.grad(np.sum)(np.arange(3)), TensorTypeError, "int64"),
+        (lambda: tg.grad(np.sum)(np.arange(3)), TensorTypeError, r"int64.*astype\(float\)"),
+        (lambda: tg.jvp(np.sin, 1.0, 1.0), ShapeError, r"tg\.jvp\(f, \(x,\), \(v,\)\)"),
+        (lambda: tg.hvp(np.sum, np.ones(2), np.ones(2)), ShapeError, r"tg\.hvp\(f, \(x,\), \(v,\)\)"),
+        (lambda: tg.grad(lambda x: x * math.exp(x))(1.0), GraphError, r"np\.exp\(t\) in place of math\.exp"),
+        (lambda: tg.jacobian(lambda x: complex(x[0], 1) * x)(X), GraphError, r"t\.item\(\)"),
         (lambda: tg.grad(lambda x: x * 1j)(1.0), TensorTypeError, "complex"),
         (lambda: tg.vjp(vector, X)[1](np.ones(3)), ShapeError, r"\(3,\).*\(4,\)"),
         (lambda: tg.jvp(vector, (X,), (np.ones(2),)), ShapeError, r"\(2,\).*\(3,\)"),
@@ -276,3 +281,15 @@ def test_jacobian_of_a_complex_result() -> None:
     for transform in (tg.jacobian, tg.hessian):
         with pytest.raises(TensorTypeError, match="real and the imaginary part"):
             transform(lambda z: np.real(z * np.conj(z)))(np.array(1 + 2j))
+
+
+def test_numbers_may_be_taken_on_purpose() -> None:
+    seen = []
+
+    def f(x: Any) -> Any:
+        seen.append(x.item())
+        return x * x if x > 0 else -x
+
+    assert float(tg.grad(f)(3.0)) == 6.0
+    assert seen == [3.0]
+    assert float(Tensor(2.0, requires_grad=True) * 2) == 4.0  # outside of a transform

@@ -47,9 +47,12 @@ def __getattr__(name: str) -> Any:
     if name in LATER:
         return getattr(importlib.import_module(f".{LATER[name]}", __name__), name)
     from .errors import did_you_mean
+    from .namespace import name_here
 
+    if (ours := name_here(name)) is not None:
+        raise AttributeError(f"NumPy's {name} is called tg.{ours} here, its name in the array API: write tg.{ours}")
     raise AttributeError(str(did_you_mean(f"attribute of {__name__}", name, __all__)))
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *globals()})
+    return sorted(__all__)

@@ -54,7 +54,7 @@ class detect_anomaly:  # noqa: N801  # used like a function, as in PyTorch
     def __enter__(self) -> None:
         modes = MODES.get()
         quiet = np.errstate(all="ignore")
-        self.open.append((MODES.set(Modes(modes.paused, True, modes.full_guard)), quiet))
+        self.open.append((MODES.set(Modes(modes.paused, True, modes.full_guard, modes.transformed)), quiet))
         quiet.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -111,7 +111,7 @@ FORWARD = (
     Cause("sqrt", lambda c: c.any(0, negative), "the square root of a negative number",
           "find out why it is negative (a variance as E[x²] − E[x]² rounds below 0: use np.var), or write np.sqrt(np.maximum(x, 0))"),
     Cause("log log2 log10", lambda c: c.any(0, zero), "the logarithm of 0",
-          "take log_softmax, log_sigmoid or logsumexp where the argument is a probability; else np.log(x + eps) or np.log1p(x)"),
+          "take log_softmax, log_sigmoid or logsumexp where the argument is a probability; else np.log(x + eps), or np.log(np.where(x > 0, x, 1.0)) where a where() drops the entry"),
     Cause("log log2 log10 log1p", lambda c: True, "the logarithm of a number that is not positive",
           "find out why it is not positive, or keep the entries out: np.log(np.where(x > 0, x, 1.0))"),
     Cause("exp exp2 expm1 sinh cosh", lambda c: True, "overflow of an exponential: e^x leaves the range above 709.8 in float64, 88.7 in float32",
@@ -147,6 +147,7 @@ BACKWARD = (
     Cause("pow float_power", lambda c: c.any(0, zero), "the slope of a power below 1 is infinite at 0", "write (x + eps) ** p"),
     Cause("pow float_power", lambda c: c.any(0, negative), "a power of a negative number has no derivative in its exponent", "make the exponent a constant (a number, t.detach()), or the base positive"),
     Cause("log log2 log10 log1p", lambda c: True, "the slope of a logarithm is infinite at the edge of its domain", "log_softmax, log_sigmoid or logsumexp for probabilities; else np.log(x + eps)"),
+    Cause("asin acos acosh atanh", lambda c: True, "the slope is infinite at the end of the domain", "keep away from it: np.clip(x, -1 + eps, 1 - eps)"),
     Cause("divide reciprocal", lambda c: c.any(len(c.inputs) - 1, zero), "division by 0", "add a small number to the denominator"),
     Cause("std var mean", lambda c: True, "0/0: too few entries", "check the length of the axis, and correction="),
     Cause("", lambda c: True, "overflow, or a slope that is infinite here", "look at the numbers above; scale them down, or use float64"),

@@ -44,7 +44,7 @@ class Assignable(Node, Operand):
         if self.tracked and self.op is None and is_recording():
             raise GraphError(
                 "a leaf that requires gradients is not assigned to: write t.data[i] = v to change the parameter itself, or "
-                "u = t * 1; u[i] = v for a computation with a changed copy"
+                "u = t.copy(); u[i] = v for a computation with a changed copy"
             )
         if self.tracked and self.op is not None and not recorded:
             raise GraphError("a computed tensor is not assigned to under no_grad(): write t = t.detach() first")

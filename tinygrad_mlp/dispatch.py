@@ -183,8 +183,8 @@ def call_composed(ours: Callable[..., Any], function: Callable[..., Any], args: 
 def only_default(function: Callable[..., Any], name: str, value: Any, known: dict[str, Any]) -> None:
     """An argument that we do not have may be given if it says what is the case anyway."""
     if name not in known or value is not known[name]:
-        cure = "convert with t.astype(dtype) first" if name == "dtype" else f"write it without {name}="
-        refuse(f"{name_of(function)} with {name}=", "supported on tensors", cure)
+        cures = {"dtype": "convert with t.astype(dtype) first", "where": "write np.where(mask, t, 0) in place of t, or t[mask]"}
+        refuse(f"{name_of(function)} with {name}=", "supported on tensors", cures.get(name, f"write it without {name}="))
 
 
 def arrays_and_axis(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any]:
@@ -230,7 +230,8 @@ def unknown(function: Callable[..., Any]) -> NoReturn:
     near += difflib.get_close_matches(name_of(function), known, n=3, cutoff=0.7)
     near = list(dict.fromkeys(near))
     hint = f"nearest supported names: {', '.join(near)}; " if near else ""
+    name = name_of(function) if is_numpys(function) else function.__name__
     raise UnsupportedError(
-        f"{name_of(function)} has no derivative rule in tinygrad_mlp: {hint}to leave the graph on purpose, "
+        f"{name} has no derivative rule in tinygrad_mlp: {hint}give it one with tg.primitive; to leave the graph on purpose, "
         f"pass t.numpy() in place of t"
     )

@@ -67,6 +67,10 @@ class MissingExtraError(ImportError):
     """An optional package is not installed; the message names the extra that brings it."""
 
 
+MANY = 40
+"""More names than this are not listed in an error."""
+
+
 def did_you_mean(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """The error for an unknown name, with the nearest known ones.
 
@@ -78,11 +82,10 @@ def did_you_mean(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     names = list(known)
     given = str(name).lower()
     near = difflib.get_close_matches(given, names, n=2, cutoff=0.6) or [n for n in names if given and n.startswith(given[:3])][:2]
+    known_names = f"{', '.join(names)}" if len(names) <= MANY else f"{len(names)} names, see help()"
     if not near:
-        return UnknownNameError(f"unknown {kind} {str(name)!r}: known are {', '.join(names)}")
-    return UnknownNameError(
-        f"unknown {kind} {str(name)!r}: did you mean {' or '.join(map(repr, near))}? (known: {', '.join(names)})"
-    )
+        return UnknownNameError(f"unknown {kind} {str(name)!r}: known are {known_names}")
+    return UnknownNameError(f"unknown {kind} {str(name)!r}: did you mean {' or '.join(map(repr, near))}? (known: {known_names})")
 
 
 def describe(x: Any) -> str:

@@ -85,6 +85,10 @@ def primitive(
             if rule is not None and not callable(rule):
                 raise TensorTypeError(f"{title}: a rule is a function lambda g, z, x: …, not {rule!r}")
         entry = Primitive(title, forward, rules, params, kink=kink, elementwise=elementwise, real=real)
+        if not isinstance(example, (tuple, list)):
+            raise SettingError(
+                f"{title}: the example is a tuple of all array arguments: example=(x,), not {type(example).__name__}"
+            )
         check(entry, [np.asarray(x) for x in example], {**params, **(example_params or {})}, order)
         OWN[title] = entry
         if forward not in BY_NUMPY or BY_NUMPY[forward].name in OWN:
@@ -106,6 +110,8 @@ def check(op: Primitive, arrays: list[Array], params: dict[str, Any], order: int
     z = np.asarray(op.forward(*arrays, **params))
     if z.dtype.kind not in "fc":
         raise TensorTypeError(f"{op.name}: the function gives {z.dtype} on the example; only floating numbers have gradients")
+    if op.elementwise:
+        check_elementwise(op, arrays, params, z)
     rng = np.random.default_rng(0)
     w = rng.uniform(0.5, 1.5, z.shape).astype(z.dtype)
     for i, rule in enumerate(op.rules):
@@ -114,13 +120,31 @@ def check(op: Primitive, arrays: list[Array], params: dict[str, Any], order: int
             check_numbers(op, i, arrays, params, w, order)
 
 
+def check_elementwise(op: Primitive, arrays: list[Array], params: dict[str, Any], z: Array) -> None:
+    """A change of one entry of an input reaches only the entries of the result that it was broadcast to."""
+    for i, x in enumerate(arrays):
+        if x.dtype.kind not in "fc":
+            continue
+        for place in list(np.ndindex(x.shape))[:8]:
+            moved, reached = x.copy(), np.zeros(x.shape, bool)
+            moved[place] *= 1.001
+            reached[place] = True
+            after = np.asarray(op.forward(*[moved if j == i else a for j, a in enumerate(arrays)], **params))
+            if after.shape != z.shape or bool(np.any((after != z) & ~np.broadcast_to(reached, z.shape))):
+                raise SettingError(
+                    f"{op.name}: elementwise=True, but entry {place} of argument {i + 1} changes other entries of the result: "
+                    f"leave it out"
+                )
+
+
 def check_form(op: Primitive, rule: Rule, i: int, arrays: list[Array], params: dict[str, Any], z: Array, w: Array) -> None:
     """The rule can be called, and its result fits the input."""
     try:
         g = np.asarray(rule(w, z, *arrays, **params))
     except Exception as error:
         raise GradientError(
-            f"{op.name}: the rule of argument {i + 1} failed on the example: {type(error).__name__}: {error}"
+            f"{op.name}: the rule of argument {i + 1} failed on the example: {type(error).__name__}: {error} (a rule is called "
+            f"with g, z, all inputs, and the parameters by keyword)"
         ) from error
     shape = arrays[i].shape
     fits = g.shape == shape or (g.shape == z.shape and np.broadcast_shapes(shape, z.shape) == z.shape)
@@ -181,6 +205,8 @@ def direction(rng: np.random.Generator, x: Array) -> Array:
 
 def compare(op: Primitive, i: int, what: str, exact: float, numeric: float) -> None:
     """Refuse a number that differs from the differences."""
+    if not np.isfinite(numeric):
+        raise GradientError(f"{op.name}: the function is not finite around the example: choose one inside its domain")
     if not abs(exact - numeric) <= TOLERANCE * max(1.0, abs(numeric), abs(exact)):
         ratio = f" (ratio {exact / numeric:.3g})" if numeric else ""
         raise GradientError(

@@ -32,7 +32,7 @@ from . import rules
 from .derivative import gradients
 from .errors import SettingError, ShapeError, TensorTypeError
 from .graph import Extras, topological
-from .modes import is_recording, recording
+from .modes import is_recording, recording, transforming
 from .tensor import Tensor
 from .trees import leaves, like, matched
 
@@ -50,6 +50,10 @@ def variable(x: Any) -> Tensor:
         raise TensorTypeError(
             f"gradients are with respect to numbers and arrays, also in tuples, lists and dicts, but an argument is {x!r} "
             f"({type(x).__name__}): name the right arguments, argnums=…"
+        )
+    if isinstance(x, (np.ndarray, np.generic, Tensor)) and x.dtype.kind not in "fc":
+        raise TensorTypeError(
+            f"gradients are with respect to floating numbers, but an argument is {x.dtype}: write f(x.astype(float))"
         )
     return Tensor(float(x) if isinstance(x, int) else x, requires_grad=True)
 
@@ -80,7 +84,8 @@ def run(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnu
             mine = [variable(x) for x in leaves(args[n])]
             xs += mine
             given[n] = like(args[n], map(rules.positive, mine))  # the function may assign to its arguments: to copies
-        y = f(*given, **kwargs)
+        with transforming():
+            y = f(*given, **kwargs)
         ends = list(leaves(y))
         flat = None
         if any(isinstance(end, Tensor) and end.requires_grad for end in ends):
@@ -242,6 +247,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> change
     array([2., 2.])
     """
+    check_tuples(primals, tangents, "jvp")
     called = run(f, primals, {}, range(len(primals)))
     v = flat_as(tuple(tangents), tuple(primals), "jvp")
     change = transposed(called)(v)
@@ -249,6 +255,12 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     parts = [rules.reshape(change[stop - math.prod(s) : stop], shape=s) for s, stop in zip(shapes, ends.tolist(), strict=True)]
     return plain(called.y, called.nested), like(called.y, iter(parts))
+
+
+def check_tuples(primals: Any, tangents: Any, name: str) -> None:
+    """Arguments are given in a tuple, also a single one: an array would be taken apart."""
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)) or len(primals) != len(tangents):
+        raise ShapeError(f"{name}() takes the arguments and the directions in tuples of one length: write tg.{name}(f, (x,), (v,))")
 
 
 def transposed(called: Run) -> Callable[[Any], Any]:
@@ -391,6 +403,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),))
     (array([  6., 120.]),)
     """
+    check_tuples(primals, tangents, "hvp")
     called, second = gradient_of(f, primals, {}, range(len(primals)), "hvp")
     found = products(second.flat, called.xs, flat_as(tuple(tangents), tuple(primals), "hvp"), called.nested)
     return like(called.tree, iter(found))  # type: ignore[no-any-return]  # a tuple, as called.tree is one

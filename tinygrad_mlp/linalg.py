@@ -15,3 +15,7 @@ def __getattr__(name: str) -> Any:
     from .errors import did_you_mean
 
     raise AttributeError(str(did_you_mean("function of tinygrad_mlp.linalg", name, __all__)))
+
+
+def __dir__() -> list[str]:
+    return __all__

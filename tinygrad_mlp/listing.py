@@ -9,16 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .dispatch import is_numpys
-from .namespace import constant_almost_everywhere
+from .namespace import HELPERS, constant_almost_everywhere
 from .primitive import BY_NUMPY, COMPOSED, COMPOSED_BY_NUMPY, TABLE
 
 __all__ = ["Entry", "count", "entries", "rules_as_written", "table"]
-
-HELPERS = """
-    contract getitem scatter setitem recurrence sinc_slope
-    linalg.cofactor linalg.cofactor_dx linalg.det_sign linalg.logabsdet linalg.eigh_packed linalg.qr_packed linalg.svd_packed
-""".split()
-"""Primitives that only others are made of: they are not counted."""
 
 
 class Entry(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from .errors import TensorTypeError
 
-__all__ = ["is_recording", "no_grad", "recording"]
+__all__ = ["is_recording", "no_grad", "recording", "transforming"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,6 +22,7 @@ class Modes(NamedTuple):
     paused: int = 0  # how many no_grad blocks are open
     anomaly: bool = False
     full_guard: bool = False
+    transformed: bool = False  # whether the function of a transform is running
 
 
 DEFAULT = Modes()
@@ -32,7 +33,18 @@ MODES: ContextVar[Modes] = ContextVar("tinygrad_mlp.modes", default=DEFAULT)
 def recording(on: bool) -> Iterator[None]:
     """Switch recording on or off for the block, in this thread or task only."""
     modes = MODES.get()
-    token = MODES.set(Modes(0 if on else modes.paused + 1, modes.anomaly, modes.full_guard))
+    token = MODES.set(Modes(0 if on else modes.paused + 1, modes.anomaly, modes.full_guard, modes.transformed))
+    try:
+        yield
+    finally:
+        MODES.reset(token)
+
+
+@contextlib.contextmanager
+def transforming() -> Iterator[None]:
+    """The function of a transform runs: what it would lose without a word is refused."""
+    modes = MODES.get()
+    token = MODES.set(Modes(modes.paused, modes.anomaly, modes.full_guard, True))
     try:
         yield
     finally:
@@ -71,12 +83,12 @@ class no_grad:  # noqa: N801  # used like a function, as in PyTorch
 
     def __enter__(self) -> None:
         modes = MODES.get()
-        MODES.set(Modes(modes.paused + 1, modes.anomaly, modes.full_guard))
+        MODES.set(Modes(modes.paused + 1, modes.anomaly, modes.full_guard, modes.transformed))
 
     def __exit__(self, *exception: object) -> None:
         # not below 0: the context that entered need not be the one that leaves (a generator closed by another task)
         modes = MODES.get()
-        MODES.set(Modes(max(0, modes.paused - 1), modes.anomaly, modes.full_guard))
+        MODES.set(Modes(max(0, modes.paused - 1), modes.anomaly, modes.full_guard, modes.transformed))
 
     def __call__(self, function: F) -> F:
         if inspect.isasyncgenfunction(function):

@@ -16,7 +16,7 @@ from . import rules
 from .errors import UnsupportedError
 from .graph import Extras
 from .passthrough import CONSTANT, CREATION, DTYPES, EXPORTED, NUMBERS, named
-from .primitive import COMPOSED, TABLE, Primitive, Rule
+from .primitive import BY_NUMPY, COMPOSED, TABLE, Primitive, Rule
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -27,6 +27,22 @@ __all__ = ["NumPys", "argsort", "asarray", "from_dlpack", "full", "members"]
 VERSION = "2024.12"
 BOTH = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 """Functions that the standard has in its main namespace and in its extension for linear algebra."""
+
+
+HELPERS = """
+    contract getitem scatter setitem recurrence sinc_slope
+    linalg.cofactor linalg.cofactor_dx linalg.det_sign linalg.logabsdet linalg.eigh_packed linalg.qr_packed linalg.svd_packed
+""".split()
+"""Primitives that only others are made of: they are not counted among the functions."""
+
+
+def name_here(name: str) -> str | None:
+    """The name that a function of NumPy's has in this package, if it is another."""
+    function: Any = {"array": np.asarray}.get(name, getattr(np, name, None))
+    if function is np.asarray:
+        return "asarray"
+    ours = BY_NUMPY.get(function) if callable(function) else None
+    return ours.name if ours is not None else None
 
 
 class NumPys:
@@ -157,7 +173,7 @@ def members(extension: str = "") -> dict[str, Any]:
     """The public functions of the package, or of its extension ``linalg`` or ``fft``, by name."""
     prefix = f"{extension}." if extension else ""
     names = [name for name in (*TABLE, *COMPOSED, *EXPORTED) if name.startswith(prefix) and "." not in name[len(prefix) :]]
-    found = {name[len(prefix) :]: member(name) for name in names if not name.endswith("_packed")}
+    found = {name[len(prefix) :]: member(name) for name in names if name not in HELPERS or not extension}
     if extension == "linalg":
         found |= {name: member(name) for name in BOTH}
     elif not extension:

@@ -83,7 +83,7 @@ def sweep(
     """
     modes = MODES.get()
     if modes.anomaly:  # the rules of a recorded sweep are not watched themselves: what they give is
-        token = MODES.set(Modes(modes.paused, False, modes.full_guard))
+        token = MODES.set(Modes(modes.paused, False, modes.full_guard, modes.transformed))
         try:
             return walk(root, seed, wanted, create_graph, free, watch=True)
         finally:

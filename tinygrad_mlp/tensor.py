@@ -15,6 +15,7 @@ from .assignment import Assignable
 from .errors import GraphError, ShapeError, TensorTypeError
 from .graph import Extras
 from .kernels.shapes import Array
+from .modes import MODES
 from .primitive import TABLE, Primitive
 from .recording import record
 from .sweep import sweep
@@ -336,6 +337,11 @@ class Tensor(Assignable):
 
     def _refuse_if_stored(self) -> None:
         """``a[i] = t`` with a plain array a asks t for its number: the graph would be lost without a word."""
+        if self.tracked and MODES.get().transformed:
+            raise GraphError(
+                "float(t) in a function that is being differentiated would lose the derivative (Python's math calls it too): write "
+                "np.exp(t) in place of math.exp(t); t.item() leaves the graph on purpose"
+            )
         caller = sys._getframe(2)
         if self.tracked and caller.f_code.co_code[caller.f_lasti] == STORE_SUBSCR:
             raise GraphError(
@@ -344,9 +350,11 @@ class Tensor(Assignable):
             )
 
     def __int__(self) -> int:
+        self._refuse_if_stored()
         return int(self.item())  # type: ignore[arg-type]  # likewise
 
     def __complex__(self) -> complex:
+        self._refuse_if_stored()
         return complex(self.item())
 
     def __index__(self) -> int:
