@@ -356,3 +356,15 @@ def test_a_constant_that_was_assigned_to_and_freed() -> None:
     c[0] = a
     (c * 1).sum().backward()
     y.backward()
+
+
+def test_gradients_with_respect_to_what_has_been_replaced() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    u = x * 2
+    y = (u * u).sum()
+    u[0] = 5.0
+    with pytest.raises(GraphError, match="assigned to after y was computed"):
+        gradients(y, u)
+    np.testing.assert_array_equal(gradients(y, x), [8, 16])
+    np.testing.assert_array_equal(gradients((u * u).sum(), u), [10, 8])
+    np.testing.assert_array_equal(gradients((x * x).sum(), u), [0, 0])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from .errors import GraphError, TensorTypeError
-from .graph import between
+from .graph import Node, between, topological
 from .kernels.shapes import Array
 from .modes import recording
 from .sweep import sweep
@@ -78,6 +78,9 @@ def gradients(
             raise GraphError("gradients() with respect to a tensor that does not require them: make it with requires_grad=True")
     start = y._seed(seed, "gradients()")
     path = between(y, wanted)
+    for x in wanted:
+        if x.extras is not None and x.extras.past is not None and x not in set(topological(y)):
+            refuse_an_older_version(y, x)
     if create_graph:
         with recording(True):
             root = seed.astype(y.dtype) if isinstance(seed, Tensor) else leaf(Tensor.__new__(Tensor), start, requires_grad=False)
@@ -88,3 +91,16 @@ def gradients(
         result = [np.zeros(x.shape, x.dtype) if x not in found else found[x] for x in wanted]
         result = [g.copy() if any(x is w for w in wanted[:i]) else g for i, (g, x) in enumerate(zip(result, wanted, strict=True))]
     return result[0] if isinstance(wrt, Tensor) else tuple(result)
+
+
+def refuse_an_older_version(y: Tensor, x: Tensor) -> None:
+    """y was computed from what x was before an assignment: the gradient with respect to x as it is now would be zero in silence."""
+    nodes = set(topological(y))
+    past: Node | None = x
+    while past is not None:
+        if past in nodes:
+            raise GraphError(
+                "gradients() with respect to a tensor that was assigned to after y was computed from it: take them before the "
+                "assignment, or keep the old value, old = t.copy()"
+            )
+        past = past.extras.past if past.extras is not None else None
