@@ -348,11 +348,33 @@ FORMULAS = {
     "softmax": (nn.Softmax(), lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)),
     "softmax(axis=0)": (nn.Softmax(axis=0), lambda x: np.exp(x) / np.exp(x).sum(axis=0)),
     "identity": (nn.Identity(), lambda x: x),
+    "silu": (nn.SiLU(), lambda x: x / (1 + np.exp(-x))),
+    "log_sigmoid": (nn.LogSigmoid(), lambda x: -np.log(1 + np.exp(-x))),
+    "softsign": (nn.Softsign(), lambda x: x / (1 + np.abs(x))),
+    "gelu": (nn.GELU(), lambda x: 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))),
+    "gelu(tanh)": (nn.GELU("tanh"), lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))),
+    "elu": (nn.ELU(), lambda x: np.where(x > 0, x, np.expm1(x))),
+    "elu(0.5)": (nn.ELU(0.5), lambda x: np.where(x > 0, x, 0.5 * np.expm1(x))),
+    "hardtanh": (nn.Hardtanh(), lambda x: np.clip(x, -1, 1)),
+    "hardtanh(-2, 3)": (nn.Hardtanh(-2, 3), lambda x: np.clip(x, -2, 3)),
 }
 
 
 def test_every_activation_is_tested():
-    assert {module.name for module, _ in FORMULAS.values()} == set(ACTIVATIONS)
+    modules = {value for value in vars(nn).values() if isinstance(value, type) and issubclass(value, nn.Activation)}
+    assert {type(module) for module, _ in FORMULAS.values()} == modules - {nn.Activation, nn.GLU}
+    assert {module.name for module, _ in FORMULAS.values()} > set(ACTIVATIONS)
+
+
+def test_glu_halves_the_features():
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    np.testing.assert_allclose(nn.GLU()(x), x[:, :2] / (1 + np.exp(-x[:, 2:])), rtol=1e-14)
+    model = nn.Sequential(nn.Linear(2, 8), nn.GLU(), nn.Linear(4, 1))
+    model(np.ones((3, 2))).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    assert repr(nn.GLU(axis=0)) == "GLU(axis=0)"
+    with pytest.raises(ValueError, match="did you mean 'tanh'"):
+        nn.GELU("tahn")
 
 
 @pytest.mark.parametrize("name", FORMULAS)

@@ -1,7 +1,24 @@
 """Layers, losses and initialisers, under PyTorch's names."""
 
 from . import init
-from .layers import MLP, Activation, Flatten, Identity, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Softmax, Softplus, Tanh
+from .activations import (
+    ELU,
+    GELU,
+    GLU,
+    Activation,
+    Hardtanh,
+    Identity,
+    LeakyReLU,
+    LogSigmoid,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from .layers import MLP, Flatten, Linear, Sequential
 from .losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -18,6 +35,9 @@ from .losses import (
 from .module import Module, Parameter
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "GLU",
     "MLP",
     "Activation",
     "BCELoss",
@@ -25,17 +45,21 @@ __all__ = [
     "CrossEntropyLoss",
     "CrossEntropyProbabilitiesLoss",
     "Flatten",
+    "Hardtanh",
     "Identity",
     "LeakyReLU",
     "Linear",
+    "LogSigmoid",
     "MSELoss",
     "Module",
     "Parameter",
     "ReLU",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "Softsign",
     "Tanh",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",

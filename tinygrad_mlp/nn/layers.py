@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 from .. import rules
 from ..errors import ShapeError, TensorTypeError, did_you_mean
 from . import init as initialisers
+from .activations import Activation, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from .init import RNG, Initialiser
 from .module import Module, Parameter
 
@@ -80,83 +81,6 @@ class Linear(Module):
 
     def describe(self) -> str:
         return f"{self.fan_in}, {self.fan_out}{'' if self.bias is not None else ', bias=False'}"
-
-
-class Activation(Module):
-    """An elementwise function as a module; ``name`` is its name in MLP's ``activation=``."""
-
-    name: str
-    function: Callable[..., Any]
-
-    def forward(self, x: Any) -> Any:
-        """The function of each entry of x."""
-        return type(self).function(x)
-
-
-class ReLU(Activation):
-    """max(x, 0), with derivative 0 at 0."""
-
-    name, function = "relu", rules.relu
-
-
-class Sigmoid(Activation):
-    """1 / (1 + e⁻ˣ)."""
-
-    name, function = "sigmoid", rules.sigmoid
-
-
-class Tanh(Activation):
-    """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)."""
-
-    name, function = "tanh", rules.tanh
-
-
-class Softplus(Activation):
-    """log(1 + eˣ)."""
-
-    name, function = "softplus", rules.softplus
-
-
-class Identity(Activation):
-    """x itself: a network of linear layers only."""
-
-    name, function = "identity", rules.positive
-
-    def forward(self, x: Any) -> Any:
-        """x."""
-        return x
-
-
-class LeakyReLU(Activation):
-    """x where x > 0, else negative_slope · x."""
-
-    name, function = "leaky_relu", rules.leaky_relu
-
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
-
-    def forward(self, x: Any) -> Any:
-        """The function of each entry of x."""
-        return rules.leaky_relu(x, negative_slope=self.negative_slope)
-
-    def describe(self) -> str:
-        return f"negative_slope={self.negative_slope}"
-
-
-class Softmax(Activation):
-    """exp(xᵢ) / Σⱼ exp(xⱼ) along axis: positive numbers that add up to 1."""
-
-    name, function = "softmax", rules.softmax
-
-    def __init__(self, axis: int = -1) -> None:
-        self.axis = axis
-
-    def forward(self, x: Any) -> Any:
-        """The softmax of each row of x."""
-        return rules.softmax(x, axis=self.axis)
-
-    def describe(self) -> str:
-        return f"axis={self.axis}"
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {a.name: a for a in (ReLU, LeakyReLU, Sigmoid, Tanh, Softplus, Softmax, Identity)}
