@@ -2,9 +2,10 @@
 
     import tinygrad_mlp as tg
 
+``tg.grad(f)`` is the gradient of a function that is written with NumPy; ``tg.hessian``, ``tg.jvp`` and others are its like.
 ``tg.Tensor`` records a graph, ``tensor.backward()`` and ``tg.gradients`` walk it; ``tg.nn`` and ``tg.optim`` are built on it;
-``tg.manual`` is the same backpropagation by hand, and ``tg.check.compare`` finds both equal. Every primitive of the table in
-``tinygrad_mlp.rules`` is a function here: ``tg.exp``, ``tg.matmul``, ``tg.softmax`` …
+``tg.manual`` is the same backpropagation by hand, and ``tg.check.compare`` finds both equal. The functions of the array API, and
+every primitive of the table in ``tinygrad_mlp.rules``, are functions here: ``tg.exp``, ``tg.linalg.inv``, ``tg.softmax`` …
 """
 
 from __future__ import annotations

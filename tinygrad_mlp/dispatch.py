@@ -20,7 +20,8 @@ from .primitive import BY_NUMPY, COMPOSED_BY_NUMPY, Primitive
 
 __all__ = ["Dispatched", "composed", "plain_index"]
 
-SYNONYMS = {"a_min": "min", "a_max": "max", "ddof": "correction", "dim": "axis", "newshape": "shape", "q": "q"}
+SYNONYMS = {"a_min": "min", "a_max": "max", "ddof": "correction", "newshape": "shape"}
+"""NumPy's parameters that have another name in the array API."""
 
 
 class Dispatched:
