@@ -7,7 +7,7 @@ added up. Its rules may be read with arrays or with Tensors.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -174,20 +174,14 @@ def pull_back(
     """
     found = []
     if node.extras is not None and changed(node.arrays or (), node.extras.samples):
-        raise GraphError(
-            f"an array that {op.name} (created at {line_of(node)}) was given has been written into since: its gradient needs the "
-            f"old values; run backward() first, or give {op.name} a copy"
-        )
+        refuse_changed(node, op)
     z: Any = node if create_graph else node.array
     args: Sequence[Any] = graph_inputs(node) if create_graph else node.arrays or ()
     together: Sequence[Any] | None = None  # the gradients of all inputs, which a variadic rule gives at once
     rules_of, variadic, real = op.rules, op.variadic, op.real
     for i, x in node.edges:
         if real and (x.array.dtype.kind == "c" or node.array.dtype.kind == "c"):
-            raise TensorTypeError(
-                f"gradients of {op.name} (created at {line_of(node)}) are not supported for complex numbers: write it with real "
-                f"tensors, z.real and z.imag"
-            )
+            refuse_complex(node, op)
         rule = rules_of[0 if variadic else i]
         if rule is None or (wanted is not None and x not in wanted):
             continue
@@ -218,6 +212,22 @@ def pull_back(
         new = x.op is None and not create_graph and not variadic and TABLE.get(op.name) is op and is_new(gx, g, z, args)
         found.append((x, gx, new))
     return found
+
+
+def refuse_changed(node: Node, op: Primitive) -> NoReturn:
+    """An array that the rule needs holds other numbers now."""
+    raise GraphError(
+        f"an array that {op.name} (created at {line_of(node)}) was given has been written into since: its gradient needs the "
+        f"old values; run backward() first, or give {op.name} a copy"
+    )
+
+
+def refuse_complex(node: Node, op: Primitive) -> NoReturn:
+    """The rule holds for real numbers only."""
+    raise TensorTypeError(
+        f"gradients of {op.name} (created at {line_of(node)}) are not supported for complex numbers: write it with real "
+        f"tensors, z.real and z.imag"
+    )
 
 
 def is_new(gx: Any, g: Any, z: Any, args: Sequence[Any]) -> bool:
