@@ -19,6 +19,7 @@ from tinygrad_mlp import Tensor, gradients, no_grad
 from tinygrad_mlp.errors import GraphError, ShapeError, TensorTypeError
 
 rng = np.random.default_rng(0)
+IN_PLACE = [getattr(operator, name) for name in "iadd isub imul itruediv ipow imod ifloordiv".split()]
 
 
 def differences(f: Any, arrays: list[np.ndarray], i: int, h: float = 1e-6) -> np.ndarray:
@@ -113,15 +114,7 @@ def test_a_leaf_says_what_to_write() -> None:
     x = Tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(GraphError, match=r"t\.data\[i\] = v .* u = t\.copy\(\); u\[i\] = v"):
         x[0] = 5.0
-    for change in (
-        operator.iadd,
-        operator.isub,
-        operator.imul,
-        operator.itruediv,
-        operator.ipow,
-        operator.imod,
-        operator.ifloordiv,
-    ):
+    for change in IN_PLACE:
         with pytest.raises(GraphError, match=r"t\.data -= step"):
             change(x, 1.0)
     np.testing.assert_array_equal(x.data, [1, 2])
@@ -159,19 +152,7 @@ def test_a_failed_assignment_changes_nothing() -> None:
     np.testing.assert_array_equal(gradients(y.sum(), x), [2, 2])
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        operator.iadd,
-        operator.isub,
-        operator.imul,
-        operator.itruediv,
-        operator.ipow,
-        operator.imod,
-        operator.ifloordiv,
-        operator.imatmul,
-    ],
-)
+@pytest.mark.parametrize("change", [*IN_PLACE, operator.imatmul])
 def test_in_place_operators(change: Any) -> None:
     x0, v0 = rng.uniform(1, 2, (3, 3)), rng.uniform(1, 2, (3, 3))
 

@@ -66,15 +66,13 @@ class Assignable(Node, Operand):
         spare = np.ndim(unwrap(value)) - np.ndim(self.array[index])
         if spare > 0 and np.shape(unwrap(value))[:spare] == (1,) * spare:  # NumPy ignores leading axes of length 1 here
             value = TABLE["reshape"](value, shape=np.shape(unwrap(value))[spare:])
-        old = object.__new__(type(self))
-        for slot in Node.__slots__[1:]:
-            setattr(old, slot, getattr(self, slot))
+        old: Node = object.__new__(type(self))
+        become(old, self)
         if isinstance(value, Node):
             value = old if value is self else value
             refer_to(old, value, instead_of=self)
         new = self._apply(TABLE["setitem"], (old, value), {"index": index})
-        for slot in Node.__slots__[1:]:
-            setattr(self, slot, getattr(new, slot))
+        become(self, new)
         self.extras = self.extras or Extras()
         self.extras.past = old
         if old.extras is not None and old.extras.retains_grad:  # which is wanted of what has this name now
@@ -142,6 +140,13 @@ class Assignable(Node, Operand):
 
     def __imatmul__(self, other: Any) -> Any:
         return self._in_place(TABLE["matmul"], other)
+
+
+def become(node: Node, other: Node) -> None:
+    """Make node what the other one is."""
+    for slot in Node.__slots__:
+        if slot != "__weakref__":
+            setattr(node, slot, getattr(other, slot))
 
 
 def refer_to(old: Node, value: Node, instead_of: Node) -> None:

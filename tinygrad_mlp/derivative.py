@@ -79,7 +79,7 @@ def gradients(
     start = y._seed(seed, "gradients()")
     path = between(y, wanted)
     for x in wanted:
-        if x.extras is not None and x.extras.past is not None and x not in set(topological(y)):
+        if x.extras is not None and x.extras.past is not None:
             refuse_an_older_version(y, x)
     if create_graph:
         with recording(True):
@@ -96,7 +96,7 @@ def gradients(
 def refuse_an_older_version(y: Tensor, x: Tensor) -> None:
     """y was computed from what x was before an assignment: the gradient with respect to x as it is now would be zero in silence."""
     nodes = set(topological(y))
-    past: Node | None = x
+    past: Node | None = None if x in nodes else x
     while past is not None:
         if past in nodes:
             raise GraphError(

@@ -213,7 +213,7 @@ def name_of(function: Callable[..., Any]) -> str:
     module = getattr(function, "__module__", None) or "numpy"
     return (
         f"np{module.removeprefix('numpy')}.{function.__name__}"
-        if module in ("numpy.linalg", "numpy.fft")
+        if module in ("numpy.linalg", "numpy.fft", "numpy.lib.stride_tricks")
         else f"np.{function.__name__}"
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .dispatch import is_numpys
+from .dispatch import is_numpys, name_of
 from .namespace import HELPERS, constant_almost_everywhere
 from .primitive import BY_NUMPY, COMPOSED, COMPOSED_BY_NUMPY, TABLE
 
@@ -27,14 +27,7 @@ class Entry(NamedTuple):
 
 def numpy_names(function: Any, table: dict[Callable[..., Any], Any]) -> tuple[str, ...]:
     """The NumPy functions that mean this one, as one writes them."""
-    names = []
-    for other, entry in table.items():
-        module = getattr(other, "__module__", None) or "numpy"
-        if entry is function and module.startswith("numpy"):
-            name = f"{module.removeprefix('numpy').lstrip('.')}.{other.__name__}".lstrip(".")
-            if name != "reduce":
-                names.append(f"np.{name}")
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(name_of(other) for other, entry in table.items() if entry is function and is_numpys(other)))
 
 
 def first_sentence(function: Callable[..., Any]) -> str:

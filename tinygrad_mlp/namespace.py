@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import rules
-from .errors import UnsupportedError
+from .errors import UnsupportedError, did_you_mean
 from .graph import Extras
 from .passthrough import CONSTANT, CREATION, DTYPES, EXPORTED, NUMBERS, named
-from .primitive import BY_NUMPY, COMPOSED, TABLE, Primitive, Rule
+from .primitive import BY_NUMPY, COMPOSED, TABLE, Primitive, Rule, joined
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def asarray(obj: Any, /, *, dtype: DTypeLike | None = None, device: str | None =
             return obj
         return rules.positive(obj) if obj.requires_grad else obj.detach()
     if isinstance(obj, (list, tuple)) and holds_tensor(obj):
-        return asarray(rules.stack([asarray(x) if isinstance(x, (list, tuple)) else x for x in obj]), dtype=dtype)
+        return asarray(joined(obj), dtype=dtype)
     return Tensor(obj, dtype=dtype)
 
 
@@ -191,6 +191,15 @@ def constant_almost_everywhere(op: Primitive) -> bool:
 def gives_zero(rule: Rule) -> bool:
     """Whether a rule is ``np.zeros_like(g)``."""
     return rule.__code__.co_names == ("np", "zeros_like")
+
+
+def refuse_name(extension: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of an extension's module: an error with the nearest names."""
+
+    def missing(name: str) -> Any:
+        raise AttributeError(str(did_you_mean(f"function of tinygrad_mlp.{extension}", name, members(extension))))
+
+    return missing
 
 
 @functools.cache

@@ -37,7 +37,7 @@ CREATION = """
 EXPORTED = """
     equal not_equal less less_equal greater greater_equal isnan isinf isfinite signbit isclose logical_and logical_or
     logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_invert bitwise_left_shift bitwise_right_shift any all
-    count_nonzero nonzero argmax argmin argsort searchsorted isin allclose array_equal zeros_like ones_like empty_like arange
+    count_nonzero nonzero argmax argmin searchsorted isin allclose array_equal zeros_like ones_like empty_like arange
     linspace zeros ones empty eye result_type can_cast broadcast_shapes linalg.matrix_rank fft.fftfreq fft.rfftfreq
 """.split()
 """Those of the lists above that are functions of the package too; the rest is for NumPy code that meets a Tensor."""

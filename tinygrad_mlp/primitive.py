@@ -181,9 +181,10 @@ def primitive(
 
 def joined(x: Any) -> Any:
     """A list that holds Tensors (or another reading), at any depth, as one of them; everything else as it is."""
-    if not isinstance(x, (list, tuple)) or not any(hasattr(type(i), "_apply") or joined(i) is not i for i in x):
+    if not isinstance(x, (list, tuple)):
         return x
-    return TABLE["stack"]([joined(i) for i in x])
+    parts = [joined(i) for i in x]
+    return TABLE["stack"](parts) if any(hasattr(type(part), "_apply") for part in parts) else x
 
 
 CHANGEABLE = (list, np.ndarray)

@@ -16,10 +16,19 @@ class Activation(Module):
 
     name: str
     function: Callable[..., Any]
+    options: tuple[str, ...] = ()
+    """The attributes that the function takes as parameters, under the same names."""
 
     def forward(self, x: Any) -> Any:
-        """The function of each entry of x."""
-        return type(self).function(x)
+        """The function of x."""
+        return (
+            type(self).function(x, **{name: getattr(self, name) for name in self.options})
+            if self.options
+            else type(self).function(x)
+        )
+
+    def describe(self) -> str:
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.options)
 
 
 class ReLU(Activation):
@@ -60,32 +69,20 @@ class LeakyReLU(Activation):
     """x where x > 0, else negative_slope · x."""
 
     name, function = "leaky_relu", rules.leaky_relu
+    options = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope
-
-    def forward(self, x: Any) -> Any:
-        """The function of each entry of x."""
-        return rules.leaky_relu(x, negative_slope=self.negative_slope)
-
-    def describe(self) -> str:
-        return f"negative_slope={self.negative_slope}"
 
 
 class Softmax(Activation):
     """exp(xᵢ) / Σⱼ exp(xⱼ) along axis: positive numbers that add up to 1."""
 
     name, function = "softmax", rules.softmax
+    options = ("axis",)
 
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis
-
-    def forward(self, x: Any) -> Any:
-        """The softmax of each row of x."""
-        return rules.softmax(x, axis=self.axis)
-
-    def describe(self) -> str:
-        return f"axis={self.axis}"
 
 
 # --- for Sequential and models of one's own: MLP takes those only that the manual backprop knows too --------------------
@@ -113,63 +110,39 @@ class GELU(Activation):
     """x Φ(x), Φ the normal distribution function; ``approximate="tanh"`` for the usual approximation."""
 
     name, function = "gelu", rules.gelu
+    options = ("approximate",)
 
     def __init__(self, approximate: str = "none") -> None:
         if approximate not in ("none", "tanh"):
             raise did_you_mean("approximation of gelu", approximate, ("none", "tanh"))
         self.approximate = approximate
 
-    def forward(self, x: Any) -> Any:
-        """The function of each entry of x."""
-        return rules.gelu(x, approximate=self.approximate)
-
-    def describe(self) -> str:
-        return f"approximate={self.approximate!r}"
-
 
 class ELU(Activation):
     """x where x > 0, else alpha (eˣ − 1)."""
 
     name, function = "elu", rules.elu
+    options = ("alpha",)
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
-
-    def forward(self, x: Any) -> Any:
-        """The function of each entry of x."""
-        return rules.elu(x, alpha=self.alpha)
-
-    def describe(self) -> str:
-        return f"alpha={self.alpha}"
 
 
 class Hardtanh(Activation):
     """x limited to [min_val, max_val], with derivative 0 at the bounds."""
 
     name, function = "hardtanh", rules.hardtanh
+    options = ("min_val", "max_val")
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
         self.min_val, self.max_val = min_val, max_val
-
-    def forward(self, x: Any) -> Any:
-        """The function of each entry of x."""
-        return rules.hardtanh(x, min_val=self.min_val, max_val=self.max_val)
-
-    def describe(self) -> str:
-        return f"min_val={self.min_val}, max_val={self.max_val}"
 
 
 class GLU(Activation):
     """a · σ(b), a and b the two halves of x along axis: half as many features come out."""
 
     name, function = "glu", glu
+    options = ("axis",)
 
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis
-
-    def forward(self, x: Any) -> Any:
-        """The gated half of x."""
-        return glu(x, axis=self.axis)
-
-    def describe(self) -> str:
-        return f"axis={self.axis}"
