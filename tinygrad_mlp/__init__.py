@@ -23,6 +23,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from . import check, data, fft, linalg, manual, nn, optim
     from .anomaly import detect_anomaly
+    from .chainrule import derive
     from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 FUNCTIONS = members()
@@ -33,7 +34,7 @@ ENGINE = ("Tensor", "__version__", "gradients", "guard", "is_recording", "no_gra
 
 # what is imported when it is first used, so that ``import tinygrad_mlp`` costs little: modules, and functions of modules
 LIBRARY = ("check", "data", "fft", "functional", "linalg", "manual", "nn", "optim")
-LATER = {"detect_anomaly": "anomaly"} | dict.fromkeys(
+LATER = {"derive": "chainrule", "detect_anomaly": "anomaly"} | dict.fromkeys(
     ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "functional"
 )
 

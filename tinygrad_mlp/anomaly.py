@@ -17,7 +17,7 @@ import numpy as np
 from .errors import AnomalyError
 from .graph import PACKAGE, Node, line_of, origin, place
 from .kernels.shapes import Array, count
-from .modes import MODES, Modes
+from .modes import MODES
 from .primitive import Primitive
 
 __all__ = ["detect_anomaly"]
@@ -54,7 +54,7 @@ class detect_anomaly:  # noqa: N801  # used like a function, as in PyTorch
     def __enter__(self) -> None:
         modes = MODES.get()
         quiet = np.errstate(all="ignore")
-        self.open.append((MODES.set(Modes(modes.paused, True, modes.full_guard, modes.transformed)), quiet))
+        self.open.append((MODES.set(modes.but(anomaly=True)), quiet))
         quiet.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -14,6 +14,7 @@ __all__ = [
     "SettingError",
     "ShapeError",
     "TensorTypeError",
+    "TraceError",
     "UnknownNameError",
     "UnsupportedError",
     "describe",
@@ -45,6 +46,10 @@ class AnomalyError(FloatingPointError):
     line: str = ""
     cause: str = ""
     fix: str = ""
+
+
+class TraceError(TypeError):
+    """A traced function asked for a number: whether a value is true, its float, its entries as an array."""
 
 
 class UnsupportedError(TypeError):

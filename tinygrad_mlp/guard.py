@@ -61,7 +61,7 @@ def guard(level: str) -> Iterator[None]:
     """
     if level not in ("default", "full"):
         raise did_you_mean("level of guard", level, ("default", "full"))
-    token = MODES.set(MODES.get()._replace(full_guard=level == "full"))
+    token = MODES.set(MODES.get().but(full_guard=level == "full"))
     try:
         yield
     finally:

@@ -23,6 +23,25 @@ class Modes(NamedTuple):
     anomaly: bool = False
     full_guard: bool = False
     transformed: bool = False  # whether the function of a transform is running
+    tracer: Any = None  # what takes the operations of Tensors while a function is traced
+
+    def but(
+        self,
+        *,
+        paused: int | None = None,
+        anomaly: bool | None = None,
+        full_guard: bool | None = None,
+        transformed: bool | None = None,
+        tracer: Any = None,
+    ) -> Modes:
+        """These modes with some of them changed. (_replace of a named tuple leaks memory in CPython 3.11.)"""
+        return Modes(
+            self.paused if paused is None else paused,
+            self.anomaly if anomaly is None else anomaly,
+            self.full_guard if full_guard is None else full_guard,
+            self.transformed if transformed is None else transformed,
+            self.tracer if tracer is None else tracer,
+        )
 
 
 DEFAULT = Modes()
@@ -33,7 +52,7 @@ MODES: ContextVar[Modes] = ContextVar("tinygrad_mlp.modes", default=DEFAULT)
 def recording(on: bool) -> Iterator[None]:
     """Switch recording on or off for the block, in this thread or task only."""
     modes = MODES.get()
-    token = MODES.set(Modes(0 if on else modes.paused + 1, modes.anomaly, modes.full_guard, modes.transformed))
+    token = MODES.set(modes.but(paused=0 if on else modes.paused + 1))
     try:
         yield
     finally:
@@ -44,7 +63,7 @@ def recording(on: bool) -> Iterator[None]:
 def transforming() -> Iterator[None]:
     """The function of a transform runs: what it would lose without a word is refused."""
     modes = MODES.get()
-    token = MODES.set(Modes(modes.paused, modes.anomaly, modes.full_guard, True))
+    token = MODES.set(modes.but(transformed=True))
     try:
         yield
     finally:
@@ -83,12 +102,12 @@ class no_grad:  # noqa: N801  # used like a function, as in PyTorch
 
     def __enter__(self) -> None:
         modes = MODES.get()
-        MODES.set(Modes(modes.paused + 1, modes.anomaly, modes.full_guard, modes.transformed))
+        MODES.set(modes.but(paused=modes.paused + 1))
 
     def __exit__(self, *exception: object) -> None:
         # not below 0: the context that entered need not be the one that leaves (a generator closed by another task)
         modes = MODES.get()
-        MODES.set(Modes(max(0, modes.paused - 1), modes.anomaly, modes.full_guard, modes.transformed))
+        MODES.set(modes.but(paused=max(0, modes.paused - 1)))
 
     def __call__(self, function: F) -> F:
         if inspect.isasyncgenfunction(function):

@@ -12,6 +12,7 @@ from .graph import CLOCK, Extras, Node, origin
 from .guard import SMALL, entries
 from .kernels.shapes import Array
 from .modes import DEFAULT, MODES
+from .operand import Operand
 from .primitive import Primitive
 from .values import NUMBERS, leaf, plain
 
@@ -37,8 +38,12 @@ def record(cls: type[N], op: Primitive, inputs: Sequence[Any], params: dict[str,
         elif type(x) in NUMBERS or (x is None and i >= len(op.rules) - op.optional):
             arrays.append(x)
         else:
+            if isinstance(x, Operand):  # of another reading, which takes Tensors in
+                return x._apply(op, inputs, params)  # type: ignore[no-any-return]  # what that reading returns
             return record(cls, op, tuple(x if x is None and op.optional else plain(op, x) for x in inputs), params)
     modes = MODES.get()
+    if modes is not DEFAULT and modes.tracer is not None:
+        return modes.tracer.apply(op, inputs, params)  # type: ignore[no-any-return]  # a handle, for the time of the trace
     extras = protect(arrays, users, modes.full_guard) if users is not None and edges and not modes.paused else None
     if modes is not DEFAULT and modes.anomaly:
         from .anomaly import inspect_inputs, inspect_value

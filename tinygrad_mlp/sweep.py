@@ -6,6 +6,7 @@ added up. Its rules may be read with arrays or with Tensors.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -16,7 +17,7 @@ from .errors import GradientError, GraphError, TensorTypeError, describe
 from .graph import Node, line_of, topological
 from .guard import changed
 from .kernels.shapes import inverse
-from .modes import MODES, Modes
+from .modes import MODES
 from .primitive import TABLE, Primitive
 
 __all__ = ["sweep", "unbroadcast"]
@@ -83,7 +84,7 @@ def sweep(
     """
     modes = MODES.get()
     if modes.anomaly:  # the rules of a recorded sweep are not watched themselves: what they give is
-        token = MODES.set(Modes(modes.paused, False, modes.full_guard, modes.transformed))
+        token = MODES.set(modes.but(anomaly=False))
         try:
             return walk(root, seed, wanted, create_graph, free, watch=True)
         finally:
@@ -142,7 +143,7 @@ def note_unused(unused: dict[Node, Any], node: Node, x: Node, dead: Any, first: 
     entry it passes elementwise functions; where a node has several users, all must agree.
     """
     if node.op is rules.where:
-        condition = np.broadcast_to(np.asarray(node.arrays[0], bool), node.array.shape) if node.arrays is not None else None
+        condition = np.broadcast_to(truth(node.arrays[0]), node.array.shape) if node.arrays is not None else None
         branches = [i for i, y in node.edges if y is x]
         mine = None if condition is None or len(branches) != 1 else ~condition if branches == [1] else condition
         dead = mine if dead is None or mine is None else mine | dead
@@ -162,6 +163,18 @@ def note_unused(unused: dict[Node, Any], node: Node, x: Node, dead: Any, first: 
         unused[x] = dead
     elif x in unused:
         unused[x] = unused[x] & dead
+
+
+def is_shift_or_scale(op: Primitive, args: Sequence[Any]) -> bool:
+    """Whether the slopes are plain finite numbers: a gradient that is 0 stays 0 without being told to."""
+    if op in (rules.multiply, rules.divide):
+        return type(args[1]) in (int, float) and math.isfinite(args[1]) and args[1] != 0
+    return op in (rules.add, rules.subtract, rules.negative, rules.positive)
+
+
+def truth(condition: Any) -> Any:
+    """A condition as booleans, for every reading of it."""
+    return condition.astype(bool) if hasattr(condition, "astype") else np.asarray(condition, bool)
 
 
 def pull_back(
@@ -189,7 +202,7 @@ def pull_back(
             if variadic:
                 together = together or rule(g, z, *args, **node.params)
                 gx = together[i]
-            elif dead is not None and op.elementwise:
+            elif dead is not None and op.elementwise and not is_shift_or_scale(op, args):
                 with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                     gx = rule(g, z, *args, **node.params)
                 gx = rules.where(dead, 0, gx) if gx.shape == dead.shape else gx

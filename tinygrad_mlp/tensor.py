@@ -264,6 +264,8 @@ class Tensor(Assignable):
 
     @classmethod
     def _constant(cls, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], wrap: bool = True) -> Any:
+        if (tracer := MODES.get().tracer) is not None:
+            return tracer.constant(function, args, kwargs, wrap)
         result = function(*[unwrap(a) for a in args], **{name: unwrap(a) for name, a in kwargs.items()})
         if not wrap:
             return result

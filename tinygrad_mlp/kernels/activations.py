@@ -14,7 +14,7 @@ SQRT_HALF, SQRT_TWO_OVER_PI, CUBIC = math.sqrt(0.5), math.sqrt(2 / math.pi), 0.0
 
 def sigmoid(x: Array) -> Array:
     """σ(x) = 1 / (1 + e⁻ˣ), as eˣ / (1 + eˣ) for negative x: exp never sees a positive number, so nothing overflows."""
-    x = floating(np.asarray(x))
+    x = floating(x)
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
@@ -60,7 +60,7 @@ def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
 
 def elu(x: Array, *, alpha: float) -> Array:
     """x where x > 0, else alpha (eˣ − 1); exp never sees a positive number."""
-    x = floating(np.asarray(x))
+    x = floating(x)
     return np.where(x > 0, x, float(alpha) * np.expm1(np.minimum(x, 0)))
 
 
@@ -71,7 +71,7 @@ def hardtanh(x: Array, *, min_val: float, max_val: float) -> Array:
 
 def log_sigmoid(x: Array) -> Array:
     """log σ(x) = −log(1 + e⁻ˣ)."""
-    return -np.logaddexp(0, -floating(np.asarray(x)))
+    return -np.logaddexp(0, -floating(x))
 
 
 def softsign(x: Array) -> Array:
@@ -81,12 +81,12 @@ def softsign(x: Array) -> Array:
 
 def silu(x: Array) -> Array:
     """x σ(x), also called swish."""
-    return floating(np.asarray(x)) * sigmoid(x)
+    return floating(x) * sigmoid(x)
 
 
 def gelu(x: Array, *, approximate: str) -> Array:
     """x Φ(x), Φ the normal distribution function; with ``approximate="tanh"`` the usual approximation of it."""
-    x = floating(np.asarray(x))
+    x = floating(x)
     if approximate == "none":
         return 0.5 * x * erfc(-SQRT_HALF * x)
     if approximate == "tanh":
@@ -137,7 +137,7 @@ def erfc_positive(x: Array) -> Array:
 
 def error_function(x: Array, complement: bool) -> Array:
     """erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, or 1 − erf(x), computed in float64 to a few units in the last place."""
-    given = floating(np.asarray(x))
+    given = floating(x)
     v = given.astype(np.float64)
     size = np.abs(v)
     near = np.where(size <= 0.46875, v, 0)

@@ -41,7 +41,7 @@ def sinc_slope(x: Array, *, order: int) -> Array:
     With y = πx and sₙ the n-th derivative of sin(y) / y: y sₙ = sin(y + nπ/2) − n sₙ₋₁, which cancels for small y; there the
     power series sₙ = Σₖ (−1)ᵏ (2k)! / ((2k − n)! (2k + 1)!) y²ᵏ⁻ⁿ is summed (14 terms reach 1e-16 for |y| ≤ n + 2 and n ≤ 4).
     """
-    y = np.pi * floating(np.asarray(x))
+    y = np.pi * floating(x)
     near = np.abs(y) < order + 1.5
     small, large = np.where(near, y, 0), np.where(near, 1, y)
     s = np.sin(large) / large

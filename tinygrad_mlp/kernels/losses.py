@@ -29,9 +29,15 @@ def check_labels(y: Array, shape: tuple[int, ...]) -> None:
             f"labels of shape {y.shape} do not fit predictions of shape {shape}: expected one integer a row, "
             f"shape {shape[:-1]} (write y.reshape(-1) for a column, y.argmax(-1) for one-hot rows)"
         )
-    if y.size and (np.minimum.reduce(y, axis=None) < 0 or largest(y, axis=None) >= shape[-1]):
-        bad = y[(y < 0) | (y >= shape[-1])].flat[0]
-        raise DataError(f"label {bad} is out of range: {shape[-1]} classes are numbered 0 to {shape[-1] - 1}")
+    if isinstance(y, np.ndarray):  # a symbol has no numbers yet
+        check_range(y, shape[-1])
+
+
+def check_range(y: Array, classes: int) -> None:
+    """Labels are numbers of classes, from 0 to classes − 1."""
+    if y.size and (np.minimum.reduce(y, axis=None) < 0 or largest(y, axis=None) >= classes):
+        bad = y[(y < 0) | (y >= classes)].flat[0]
+        raise DataError(f"label {bad} is out of range: {classes} classes are numbered 0 to {classes - 1}")
 
 
 def check_targets(x: Array, y: Array) -> None:

@@ -25,6 +25,7 @@ largest = np.maximum.reduce
 
 def floating(x: Array) -> Array:
     """Integers and booleans as float64: small ones would overflow, and booleans cannot be subtracted."""
+    x = x if hasattr(x, "dtype") else np.asarray(x)
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 

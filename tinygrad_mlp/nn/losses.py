@@ -14,6 +14,7 @@ import numpy as np
 from .. import rules
 from ..errors import DataError, ShapeError, did_you_mean
 from ..kernels.losses import check_labels, check_targets, divisor
+from ..operand import Operand
 from ..tensor import Tensor
 from .module import Module
 
@@ -40,8 +41,15 @@ def operand(x: Any) -> Any:
 
 
 def plain_labels(y: Any) -> Any:
-    """Class labels as an integer array."""
+    """Class labels as an integer array; those of a traced function as they are."""
+    if is_traced(y):
+        return y
     return np.array(y.array if isinstance(y, Tensor) else y)  # ours: later changes of the caller's array do not matter
+
+
+def is_traced(x: Any) -> bool:
+    """Whether x has no numbers: a value of a function that is being traced."""
+    return isinstance(x, Operand) and not isinstance(x, Tensor)
 
 
 def cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") -> Any:
@@ -149,6 +157,8 @@ def l2_penalty(parameters: Iterable[Tensor], l2: float) -> Any:
 
 def like(targets: Any, predictions: Any) -> Any:
     """Targets as numbers of the predictions' dtype, so that an integer or float64 target does not change it."""
+    if is_traced(targets):
+        return targets.astype(predictions.dtype) if predictions.dtype.kind == "f" else targets
     if isinstance(targets, Tensor) and targets.requires_grad:
         return targets
     y = targets.array if isinstance(targets, Tensor) else np.asarray(targets)
@@ -159,6 +169,8 @@ def like(targets: Any, predictions: Any) -> Any:
 def shares(targets: Any, predictions: Any) -> Any:
     """Targets of a binary cross-entropy: numbers in [0, 1]."""
     y = like(targets, predictions)
+    if is_traced(y):
+        return y
     values = y.array if isinstance(y, Tensor) else y
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise DataError(f"targets of a binary cross-entropy lie in [0, 1], these from {values.min()} to {values.max()}")

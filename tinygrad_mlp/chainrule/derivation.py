@@ -1,0 +1,181 @@
+"""derive(): from a loss, or a function, to its derivation."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import GraphError, ShapeError, TensorTypeError
+from ..graph import Node
+from ..nn import Module
+from ..symbols import Symbol, Trace, Traced, ancestors, symbol_of, tracing
+from .names import identifier, known_objects
+from .plan import Plan, plan
+from .source import source_of
+
+__all__ = ["Derivation", "derive"]
+
+
+def derive(f: Any, *examples: Any, names: Mapping[str, Any] | None = None) -> Derivation:
+    """The explicit chain rule of a loss, as NumPy source and as mathematics.
+
+    ``derive(loss)`` is of a recorded computation, before its ``backward()``; ``derive(f, *examples)`` is of the function f,
+    which is called once with values of the examples' shapes and dtypes, but without numbers: all branches on numbers are refused.
+
+    The gradients are those with respect to the tensors that require them: the parameters of modules, and Tensors. If f has none,
+    with respect to all floating arguments.
+
+    Parameters
+    ----------
+    f : Tensor with one entry, or function that returns one
+    examples : arrays, Tensors or modules, the arguments of f
+    names : dict of name to Tensor, ndarray or Module, optional
+        What things are called. By default their names are those of the variables where derive() is called, of the arguments of f,
+        of the parameters of modules; W1, b1, Z1, A1 … for a chain of Linear layers.
+
+    Raises
+    ------
+    GraphError
+        If nothing requires gradients, or the graph has been freed.
+    ShapeError
+        If the loss has more than one entry.
+    TraceError
+        If f asks for a number, with the line that asks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_mlp import Tensor
+    >>> x, w = np.array([1.0, 2.0]), Tensor([0.5, 0.5], requires_grad=True)
+    >>> loss = np.square(w * x).sum()
+    >>> print(derive(loss).source().partition("# forward")[2])
+    <BLANKLINE>
+        loss = np.square(w * x).sum()  # a number
+    <BLANKLINE>
+        # backward: dQ is ∂loss/∂Q and has the shape of Q
+        # ∂loss/∂w (2,), from loss = np.square(w * x).sum()
+        dw = 2 * (w * x) * x
+        return loss, {"w": dw}
+    <BLANKLINE>
+    """
+    given = dict(names or {})
+    frame = sys._getframe(1)
+    around = [given, frame.f_locals, frame.f_globals if frame.f_globals is not frame.f_locals else {}]
+    if isinstance(f, Node):
+        if examples:
+            raise TensorTypeError("derive(loss) takes the loss alone: the arguments are in its graph")
+        return of_loss(f, known_objects(*around))
+    if not callable(f):
+        raise TensorTypeError(f"derive() takes a Tensor or a function (got {f!r}): write tg.derive(loss) or tg.derive(f, X, y)")
+    return of_function(f, examples, given, around)
+
+
+def one_number(shape: tuple[int, ...], what: str) -> None:
+    """A loss is one number."""
+    if shape not in ((), (1,)) and int(np.prod(shape, dtype=int)) != 1:
+        raise ShapeError(f"{what} has shape {shape}, but a derivation starts at one number: write np.sum(y), or weight it first")
+
+
+def of_loss(loss: Node, objects: Mapping[int, str]) -> Derivation:
+    """The derivation of a recorded loss."""
+    if not loss.tracked:
+        raise GraphError("derive() of a tensor without a graph: no input requires gradients, or it was computed under no_grad()")
+    one_number(loss.array.shape, "this tensor")
+    trace = Trace()
+    symbol = trace.tensor(loss)
+    wrt = [s for s in ancestors([symbol]) if s.role == "parameter"]
+    return Derivation(plan(trace, symbol, in_order(wrt, objects), objects), "loss_and_gradients")
+
+
+def of_function(f: Callable[..., Any], examples: tuple[Any, ...], names: Mapping[str, Any], around: list[Any]) -> Derivation:
+    """The derivation of a function at the shapes of the examples."""
+    trace = Trace()
+    titles = argument_names(f, len(examples))
+    arguments: list[Any] = []
+    inputs: list[Symbol] = []
+    for title, example in zip(titles, examples, strict=True):
+        if isinstance(example, Module):
+            arguments.append(example)
+            continue
+        value = example if isinstance(example, Node) else np.asarray(example)
+        array = value.array if isinstance(value, Node) else value
+        if array.dtype.kind not in "biufc":
+            raise TensorTypeError(f"an example is an array, a Tensor or a Module (got {example!r})")
+        tracked = bool(getattr(value, "tracked", False))
+        symbol = trace.leaf(array.shape, array.dtype, "parameter" if tracked else "input", value, identifier(title), tracked)
+        inputs.append(symbol)
+        arguments.append(Traced(symbol))
+    modules = {t: e for t, e in zip(titles, examples, strict=True) if isinstance(e, Module)}
+    objects = known_objects(names, modules, inside(f), *around)
+    for wished, value in names.items():
+        for symbol in inputs:
+            symbol.name = wished if symbol.value is value else symbol.name
+    if not any(s.tracked for s in inputs) and not any(
+        isinstance(v, (Module, Node)) for v in (*modules.values(), *inside(f).values())
+    ):
+        for symbol in inputs:
+            symbol.tracked = symbol.dtype.kind in "fc"
+            symbol.role = "parameter" if symbol.tracked else "input"
+    with tracing(trace):
+        result = symbol_of(f(*arguments))
+    if not isinstance(result, Symbol):
+        raise TensorTypeError(f"derive() is of a function whose result depends on its arguments; it returned {result!r}")
+    one_number(result.shape, "the result of the function")
+    if not result.tracked:
+        raise GraphError("the function's result depends on nothing that requires gradients: pass Tensors with requires_grad=True")
+    wrt = [s for s in ancestors([result]) if s.role == "parameter"]
+    title = identifier(getattr(f, "__name__", type(f).__name__))
+    title = f"{title}_and_gradients" if title.isidentifier() and not title.startswith("_lambda") else "loss_and_gradients"
+    return Derivation(plan(trace, result, in_order(wrt, objects), objects), title)
+
+
+def in_order(wrt: list[Symbol], objects: Mapping[int, str]) -> list[Symbol]:
+    """The parameters in the order in which modules and variables name them; others behind."""
+    order = {key: i for i, key in enumerate(objects)}
+    return sorted(wrt, key=lambda s: (s.role == "parameter" and not s.name, order.get(id(s.value), len(order)), s.stamp))
+
+
+def argument_names(f: Callable[..., Any], n: int) -> list[str]:
+    """What a function calls its n first arguments."""
+    try:
+        named = [p.name for p in inspect.signature(f).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError):
+        named = []
+    return named[:n] + [f"x{i}" for i in range(len(named[:n]), n)]
+
+
+def inside(f: Callable[..., Any]) -> dict[str, Any]:
+    """What a function refers to by name: the variables of its closure, its globals, the object that it is a method of."""
+    found: dict[str, Any] = {}
+    owner = f if isinstance(f, Module) else getattr(f, "__self__", None)
+    if isinstance(owner, Module):
+        found["self"] = owner
+    function = inspect.unwrap(getattr(f, "__func__", f))
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        found.update({n: function.__globals__[n] for n in code.co_names if n in function.__globals__})
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
+            try:
+                found[name] = cell.cell_contents
+            except ValueError:  # a variable that has no value yet
+                continue
+    return found
+
+
+class Derivation:
+    """The chain rule of one computation, written out. Made by :func:`derive`."""
+
+    def __init__(self, plan: Plan, function: str) -> None:
+        self.plan, self.function = plan, function
+
+    def source(self) -> str:
+        """A Python module that needs NumPy only, with one function: the loss and the gradients by name, a line for each step."""
+        return source_of(self.plan, self.function)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.plan.gradients)
+        return f"<derivation: {len(self.plan.lines)} lines, gradients of {names}; see .source(), .markdown()>"
