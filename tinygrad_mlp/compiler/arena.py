@@ -1,0 +1,59 @@
+"""Where values live: one block of memory, in which a place is used again as soon as its value has been read for the last time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..kernels.shapes import Array
+
+__all__ = ["ALIGNMENT", "Arena", "aligned"]
+
+ALIGNMENT = 64
+"""Bytes: the length of a cache line, and of the widest vector registers."""
+
+
+class Arena:
+    """Plans places in a block of memory: the smallest free gap that is large enough, else at the end."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.gaps: list[tuple[int, int]] = []  # (start, length), in order
+
+    def take(self, nbytes: int) -> int:
+        """The offset of a free place of so many bytes."""
+        need = -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT
+        fitting = [(length, start) for start, length in self.gaps if length >= need]
+        if fitting:
+            length, start = min(fitting)
+            self.gaps.remove((start, length))
+            if length > need:
+                self.insert(start + need, length - need)
+            return start
+        if self.gaps and sum(self.gaps[-1]) == self.size:  # the last gap can grow
+            start, _ = self.gaps.pop()
+            self.size = start + need
+            return start
+        self.size += need
+        return self.size - need
+
+    def give(self, start: int, nbytes: int) -> None:
+        """Free a place that was taken."""
+        self.insert(start, -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT)
+
+    def insert(self, start: int, length: int) -> None:
+        """Add a gap, joined with its neighbours."""
+        gaps = sorted([*self.gaps, (start, length)])
+        self.gaps = [gaps[0]]
+        for begin, n in gaps[1:]:
+            before, m = self.gaps[-1]
+            if before + m == begin:
+                self.gaps[-1] = (before, m + n)
+            else:
+                self.gaps.append((begin, n))
+
+
+def aligned(nbytes: int) -> Array:
+    """New memory, as bytes, that starts at a multiple of ALIGNMENT."""
+    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + nbytes]

@@ -1,0 +1,275 @@
+"""Compiled training steps: loss, gradients and update as one straight-line program."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..chainrule.derivation import inside
+from ..chainrule.names import known_objects, name_values
+from ..errors import GraphError, ShapeError
+from ..kernels.shapes import Array
+from ..optim import Optimizer
+from ..symbols import Symbol, Trace, ancestors
+from ..tensor import Tensor
+from .builder import Builder, Env, Program
+from .capture import FORMS, Captured, capture, inlined
+from .clipping import clip
+from .fast import FastBuilder
+from .flat import Flat
+from .rewrite import SWAP, rewritten
+
+__all__ = ["Step"]
+
+BLOCK = 1 << 16
+"""Entries that are updated at a time: the arrays of a block fit into a processor core's own cache."""
+
+
+class Step:
+    """What :func:`tinygrad_mlp.compile` makes of a loss and an optimiser: ``step(X, y)`` does one training step.
+
+    Attributes
+    ----------
+    source : the newest program, as text
+    programs : the compiled programs, by the shapes and dtypes of the arguments, at most ``cache``
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        optimizer: Optimizer,
+        *,
+        exact: bool = False,
+        clip_norm: float | None = None,
+        keep_gradients: bool = False,
+        cache: int = 8,
+    ) -> None:
+        self.loss, self.optimizer, self.exact, self.clip_norm = loss, optimizer, exact, clip_norm
+        self.keep_gradients, self.cache = keep_gradients, cache
+        self.programs: OrderedDict[Any, CompiledStep] = OrderedDict()
+        self.flat: Flat | None = None
+        self.newest: CompiledStep | None = None
+
+    def __call__(self, *args: Any) -> float:
+        """One training step; returns the loss before it."""
+        key = tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in args])
+        compiled = self.programs.get(key)
+        if compiled is None or not compiled.fits():
+            return self.slow(args)
+        return compiled(args)
+
+    def slow(self, args: tuple[Any, ...]) -> float:
+        """A call for which there is no program yet, or whose arguments are no arrays."""
+        arrays = tuple(plain(x) for x in args)
+        key = tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in arrays])
+        compiled = self.programs.get(key)
+        if compiled is None or not compiled.fits():
+            compiled = self.newest = self.programs[key] = CompiledStep(self, arrays)
+        self.programs.move_to_end(key)
+        while len(self.programs) > self.cache:
+            self.programs.popitem(last=False)
+        return compiled(arrays)
+
+    @property
+    def source(self) -> str:
+        """The newest program, as text."""
+        return "# nothing is compiled yet: call step(X, y) once" if self.newest is None else self.newest.source
+
+    def __repr__(self) -> str:
+        name = getattr(self.loss, "__name__", type(self.loss).__name__)
+        return f"<compiled step of {name} with {type(self.optimizer).__name__}: {len(self.programs)} programs>"
+
+
+def plain(x: Any) -> Any:
+    """An argument as an array, or a Python number."""
+    if type(x) is np.ndarray or type(x) in (int, float):
+        return x
+    return x.array if isinstance(x, Tensor) else np.asarray(x)
+
+
+class CompiledStep:
+    """The program for one combination of shapes."""
+
+    def __init__(self, step: Step, args: tuple[Any, ...]) -> None:
+        self.step, self.optimizer = step, step.optimizer
+        captured = capture(step.loss, args, Trace(swap={} if step.exact else SWAP))
+        loss = captured.result
+        if not isinstance(loss, Symbol) or loss.size != 1:
+            raise ShapeError("compile(loss, optimizer) takes a function that returns one number, the loss")
+        reached = {s.value: s for s in ancestors([loss]) if s.role == "parameter" and s.tracked}
+        parameters = [p for p in self.optimizer.parameters if p in reached]
+        if not parameters:
+            raise GraphError("the loss does not depend on the parameters of the optimiser: nothing would be trained")
+        if len({p.dtype for p in parameters}) > 1:
+            raise GraphError("compile() takes parameters of one dtype: convert the model, or train it with eager steps")
+        if step.flat is None or len(step.flat.parameters) != len(parameters) or any(a is not b for a, b in zip(step.flat.parameters, parameters, strict=True)):
+            step.flat = Flat(self.optimizer, parameters)
+        self.flat = step.flat
+        self.settings = self.now()
+        self.modes = captured.modes
+        self.scalars = list(self.optimizer.scalars())
+        self.update, factor = self.plan_update()
+        self.program = self.plan_run(captured, [reached[p] for p in parameters], factor)
+        self.bound = -1
+
+    def now(self) -> tuple[Any, ...]:
+        """The optimiser's settings that decide about the program: which numbers are 0, which flags are set."""
+        optimizer = self.optimizer
+        return tuple([bool(getattr(optimizer, name)) for name in optimizer.settings])
+
+    def fits(self) -> bool:
+        """Whether the program still does what the optimiser and the modules are set to."""
+        return self.settings == self.now() and all(module.training is mode for module, mode in self.modes)
+
+    # --- the programs -----------------------------------------------------------------------------------------------------
+
+    def plan_update(self) -> tuple[Program | None, Callable[[Trace, dict[str, Symbol]], Symbol] | None]:
+        """The program of the update on flat arrays, and the factor by which the gradient can be scaled from the start.
+
+        An update that is linear in the gradient, W − η g, uses it in one product with a number only. Then the loss is
+        differentiated with that number as its seed, and the gradient arrives as the change.
+        """
+        trace = Trace()
+        shape, dtype = (min(self.flat.size, 2 * BLOCK),), self.flat.dtype
+        w, g = (trace.leaf(shape, dtype, "parameter", name=name) for name in "wg")
+        state = {slot: trace.leaf(shape, dtype, "parameter", name=slot) for slot in self.optimizer.slots}
+        scalars = {name: trace.scalar(name, dtype) for name in self.scalars}
+        new, after = self.optimizer.update(w, g, state, **scalars)
+        outputs = [new, *after.values()]
+        factor = None if self.step.exact or self.step.keep_gradients or self.step.clip_norm else self.only_factor(outputs, g)
+        if factor is not None:
+            trace, old = Trace(), ancestors([*outputs, w, g, *state.values(), *scalars.values()])
+            g_scaled = next(s for s in old if s.op is not None and any(x is g for x in s.inputs))
+            found = trace.replayed([s for s in old if s is not g_scaled and s is not g], {g_scaled: (g.shape, g.dtype, "change")})
+            w, g, new = found[w], found[g_scaled], found[new]
+            state, after = {k: found[v] for k, v in state.items()}, {k: found[v] for k, v in after.items()}
+            scalars = {k: found[v] for k, v in scalars.items()}
+            if new.op is not None and new.op.name == "add" and {*new.inputs} == {w, g} and not state:
+                return None, factor  # W + change: one statement
+        builder = Builder(
+            [w, g, *state.values(), *scalars.values()], {}, [],
+            prefer={new: w, **{after[slot]: state[slot] for slot in state}}, owned=[w, g, *state.values()],
+        )  # fmt: skip
+        return builder.build([new, *after.values()], lambda b: "None"), factor
+
+    def only_factor(self, outputs: list[Symbol], g: Symbol) -> Callable[[Trace, dict[str, Symbol]], Symbol] | None:
+        """The number by which the gradient is multiplied, if that is all that happens to it."""
+        users = [s for s in ancestors(outputs) if any(x is g for x in s.operands())]
+        if len(users) != 1 or users[0].op is None or users[0].op.name != "multiply":
+            return None
+        (number,) = [x for x in users[0].inputs if x is not g] or [None]
+        if not isinstance(number, Symbol) or not number.weak:
+            return None
+
+        def again(trace: Trace, scalars: dict[str, Symbol]) -> Symbol:
+            steps = ancestors([number])
+            found: dict[Symbol, Symbol] = {}
+            for s in steps:
+                if s.op is None:
+                    found[s] = scalars[s.name]
+                else:
+                    found[s] = trace.apply(s.op, [found[x] if isinstance(x, Symbol) else x for x in s.inputs], s.params)
+            return found[number]
+
+        return again
+
+    def plan_run(self, captured: Captured, wrt: list[Symbol], factor: Callable[[Trace, dict[str, Symbol]], Symbol] | None) -> Program:
+        """The program of the loss and the gradients."""
+        trace, loss, step, flat = captured.trace, captured.result, self.step, self.flat
+        scalars = {name: trace.scalar(name, flat.dtype) for name in self.scalars} if factor is not None else {}
+        adjoints = trace.adjoints(loss, wrt, factor(trace, scalars) if factor is not None else None)
+        forward = ancestors([loss])
+        wishes = name_values(forward, loss, known_objects(forward, inside(step.loss)))
+        gradients = [adjoints[s] for s in wrt]
+        checks = [s for _, s, _ in trace.checks]
+        whole = ancestors([loss, *gradients, *wrt, *captured.arguments, *scalars.values(), *checks])
+        target = Trace(inlined, FORMS) if step.exact else Trace(inlined, FORMS, rewritten)
+        found = target.replayed(whole)
+        for old, name in wishes.items():
+            found[old].name = name
+        for old, g in adjoints.items():
+            if g in found and found[g].op is not None and old in wishes:
+                found[g].name = f"d{wishes[old]}"
+        arguments = [found[s] for s in captured.arguments]
+        arguments += [found[s] for s in scalars.values()]
+        static = {found[s]: part(flat, i, "value") for i, s in enumerate(wrt)}
+        targets = [(found[g], f"d{wishes[s]}", part(flat, i, "gradient")) for i, (s, g) in enumerate(zip(wrt, gradients, strict=True))]
+        tail: list[str] = []
+        if step.exact:
+            builder = Builder(arguments, static, targets)
+        else:
+            pairs, couples = layers(flat, [found[s] for s in wrt], [found[g] for g in gradients])
+            builder = FastBuilder(arguments, static, targets, pairs, couples)
+        fused = {s.inputs[1] for s in ancestors([found[loss]]) if s.op is not None and s.op.name == "fused_cross_entropy"}
+        for check, s, extra in trace.checks:
+            if found[s] not in fused:
+                builder.checks.append((check, found[s], extra))
+        if self.update is None:
+            value = builder.bind("parameters", lambda env: env["flat"].value)
+            change = builder.bind("changes", lambda env: env["flat"].gradient)
+            tail = [f"{builder.function(np.add, 'add')}({value}, {change}, {value})"]
+        return builder.build([found[loss], *(found[s] for s in checks)], lambda b: f"float({b.text(found[loss])})", tail)
+
+    @property
+    def source(self) -> str:
+        """The program, and that of the update if it is one of its own."""
+        update = "" if self.update is None else f"\n\n# the update, {BLOCK} entries at a time\n{self.update.source}"
+        return self.program.source + update
+
+    # --- running it -------------------------------------------------------------------------------------------------------
+
+    def bind(self) -> None:
+        """Make the functions for the memory of now."""
+        flat = self.flat
+        self.run = self.program.bind({"flat": flat})
+        self.blocks: list[tuple[Array, ...]] = []
+        if self.update is not None:
+            arrays = (flat.value, flat.gradient, *flat.state.values())
+            edges = range(0, flat.size, BLOCK) if flat.size > 2 * BLOCK else [0]
+            length = BLOCK if flat.size > 2 * BLOCK else flat.size
+            self.blocks = [tuple(a[i : i + length] for a in arrays) for i in edges]
+            self.apply = [self.update.bind({"length": len(block[0])}) for block in self.blocks[:1]][0]
+        self.bound = flat.generation
+
+    def __call__(self, args: tuple[Any, ...]) -> float:
+        flat, optimizer = self.flat, self.optimizer
+        if self.step.flat is not flat:
+            self.step.flat = flat
+        if not flat.is_settled():
+            flat.settle()
+        if self.bound != flat.generation:
+            self.bind()
+        scalars = optimizer.scalars().values()
+        if self.update is None:
+            loss: float = self.run(*args, *scalars)
+        else:
+            loss = self.run(*args, *scalars) if len(self.program.arguments) > len(args) else self.run(*args)
+            if self.step.clip_norm is not None:
+                clip(flat.gradient, self.step.clip_norm)
+            for block in self.blocks:
+                self.apply(*block, *scalars)
+        optimizer.steps += 1
+        flat.steps += 1
+        flat.hand_out(self.step.keep_gradients)
+        return loss
+
+
+def part(flat: Flat, i: int, which: str) -> Callable[[Env], Any]:
+    """How to find the part of a flat array that belongs to a parameter."""
+    place, shape = flat.places[i], flat.parameters[i].shape
+    return lambda env: getattr(env["flat"], which)[place].reshape(shape)
+
+
+def layers(flat: Flat, parameters: list[Symbol], gradients: list[Symbol]) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """The weights whose bias lies directly behind them, each with the bias and with how to find both as one matrix."""
+    pairs: dict[Symbol, tuple[Symbol, Callable[[Env], Any]]] = {}
+    couples: dict[Symbol, tuple[Symbol, Callable[[Env], Any]]] = {}
+    for i, (w, b) in enumerate(zip(parameters, parameters[1:], strict=False)):
+        if len(w.shape) == 2 and b.shape == w.shape[1:] and flat.places[i].stop == flat.places[i + 1].start:
+            place, shape = slice(flat.places[i].start, flat.places[i + 1].stop), (w.shape[0] + 1, w.shape[1])
+            pairs[w] = b, lambda env, p=place, s=shape: env["flat"].value[p].reshape(s)
+            couples[gradients[i]] = gradients[i + 1], lambda env, p=place, s=shape: env["flat"].gradient[p].reshape(s)
+    return pairs, couples
