@@ -6,9 +6,12 @@ import math
 import numpy as np
 import pytest
 
+import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, manual, nn
-from tinygrad_mlp.errors import DataError, ShapeError, TensorTypeError, UnknownNameError
+from tinygrad_mlp.errors import DataError, SettingError, ShapeError, TensorTypeError, UnknownNameError
+from tinygrad_mlp.kernels.random import keep_mask
 from tinygrad_mlp.nn import init
+from tinygrad_mlp.nn.dropout import draw
 from tinygrad_mlp.nn.layers import ACTIVATIONS
 from tinygrad_mlp.nn.losses import loss_named
 
@@ -629,3 +632,107 @@ def test_two_parameters_of_one_name_are_refused():
 
     with pytest.raises(ValueError, match=r"two parameters of the name 'd\.1'"):
         Clash().state_dict()
+
+
+# --- dropout ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64])
+@pytest.mark.parametrize("shape", [(), (0, 3), (5,), (20, 30)])
+def test_dropout_multiplies_by_a_mask_and_so_does_its_gradient(shape, dtype):
+    rng = np.random.default_rng(1)
+    x, g = rng.standard_normal(shape).astype(dtype), rng.standard_normal(shape).astype(dtype)
+    mask = keep_mask(shape, dtype, 0.3, np.random.default_rng(7))
+    assert (type(mask), mask.dtype, mask.shape) == (np.ndarray, dtype, shape)
+    assert set(np.unique(mask).tolist()) <= {0, dtype(1 / 0.7).item()}
+    t = Tensor(x, requires_grad=True)
+    z = nn.Dropout(0.3, rng=7)(t)
+    assert z.dtype == dtype
+    assert np.array_equal(z.numpy(), x * mask)
+    z.backward(g)
+    assert t.grad.dtype == dtype
+    assert np.array_equal(t.grad, g * mask)
+    assert np.array_equal(nn.Dropout(0.3, rng=7)(x), x * mask)  # arrays stay arrays
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
+def test_dropout_keeps_the_mean_and_drops_that_many(p):
+    n = 400_000
+    z = nn.Dropout(p, rng=0)(np.ones(n))
+    assert abs((z == 0).mean() - p) < 5 * math.sqrt(p * (1 - p) / n)
+    assert abs(z.mean() - 1) < 5 * math.sqrt(p / (1 - p) / n)
+    pairs = (z[1:] == 0) & (z[:-1] == 0)  # neighbours are independent
+    assert pairs.mean() == pytest.approx(p * p, abs=5 * p / math.sqrt(n))
+
+
+def test_dropout_masks_are_those_of_the_generator():
+    x = np.ones((30, 40), np.float32)
+    a, b, other = nn.Dropout(rng=3), nn.Dropout(rng=np.random.default_rng(3)), nn.Dropout(rng=4)
+    first, second = a(x), a(x)
+    assert not np.array_equal(first, second)
+    assert np.array_equal(first, b(x))
+    assert np.array_equal(second, b(x))
+    assert not np.array_equal(first, other(x))
+    assert not np.array_equal(nn.Dropout()(x), nn.Dropout()(x))  # without a seed
+    assert np.array_equal(nn.Dropout(rng=3)(x.astype(np.float64)) != 0, first != 0)  # every dtype has the same mask
+    legacy = np.random.get_state()[1].copy()  # noqa: NPY002  # the global state is not touched
+    a(x)
+    assert np.array_equal(np.random.get_state()[1], legacy)  # noqa: NPY002
+
+
+def test_dropout_is_the_identity_in_evaluation_and_without_p():
+    x = Tensor(np.ones(5), requires_grad=True)
+    layer = nn.Dropout(0.5, rng=0)
+    state = layer.rng.bit_generator.state
+    assert layer.eval()(x) is x
+    assert nn.Dropout(0)(x) is x
+    assert layer.rng.bit_generator.state == state
+    assert layer.train()(x) is not x
+
+
+def test_dropout_has_no_graph_but_that_of_its_input_and_works_in_transforms():
+    layer = nn.Dropout(0.5, rng=0)
+    assert not layer(Tensor(np.ones(3))).requires_grad
+    mask = keep_mask((6,), np.float64, 0.5, np.random.default_rng(5))
+    x = np.arange(1.0, 7)
+    layer = nn.Dropout(0.5, rng=5)
+    np.testing.assert_allclose(tg.grad(lambda t: (layer(t) ** 2).sum())(x), 2 * x * mask * mask)
+    model = nn.Sequential(nn.Linear(3, 8, rng=0), nn.Dropout(0.4, rng=1), nn.Linear(8, 2, rng=2))
+    model(np.ones((4, 3), np.float32)).sum().backward()
+    assert all(p.grad.dtype == np.float32 for p in model.parameters())
+    assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert "Dropout(p=0.4)" in repr(model)
+
+
+def test_a_reading_of_its_own_draws_masks_by_itself():
+    class Symbol:
+        dtype = np.dtype(np.float32)
+
+        @staticmethod
+        def _random(function, x, params):
+            return function, x, params
+
+    x, rng = Symbol(), np.random.default_rng(0)
+    assert draw(x, 0.5, rng) == (keep_mask, x, {"p": 0.5, "rng": rng})
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"p": 1.0}, SettingError, r"Dropout: p must be in \[0, 1\).*\(got 1\.0\)"),
+        ({"p": -0.1}, SettingError, "p must be in"),
+        ({"p": float("nan")}, SettingError, "p must be in"),
+        ({"p": "half"}, TensorTypeError, "p must be a number"),
+        ({"rng": "seed"}, SettingError, r"rng must be a seed or np\.random\.default_rng\(seed\) \(got 'seed'\)"),
+        ({"rng": -1}, SettingError, "rng must be a seed"),
+    ],
+)
+def test_dropout_refuses_settings_out_of_range(settings, error, message):
+    with pytest.raises(error, match=message):
+        nn.Dropout(**settings)
+
+
+def test_dropout_refuses_whole_numbers():
+    with pytest.raises(TensorTypeError, match=r"int64\[3\]; write x\.astype\(float\)"):
+        nn.Dropout(rng=0)(np.arange(3))
+    assert nn.Dropout(rng=0)([1.0, 2.0]).shape == (2,)

@@ -18,6 +18,7 @@ from .activations import (
     Softsign,
     Tanh,
 )
+from .dropout import Dropout
 from .layers import MLP, Flatten, Linear, Sequential
 from .losses import (
     BCELoss,
@@ -44,6 +45,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
     "CrossEntropyProbabilitiesLoss",
+    "Dropout",
     "Flatten",
     "Hardtanh",
     "Identity",

@@ -170,11 +170,17 @@ def shares(targets: Any, predictions: Any) -> Any:
     """Targets of a binary cross-entropy: numbers in [0, 1]."""
     y = like(targets, predictions)
     if is_traced(y):
+        y.require(check_shares)
         return y
     values = y.array if isinstance(y, Tensor) else y
+    check_shares(values)
+    return y
+
+
+def check_shares(values: Any) -> None:
+    """Refuse targets that are no shares."""
     if values.size and not (values.min() >= 0 and values.max() <= 1):
         raise DataError(f"targets of a binary cross-entropy lie in [0, 1], these from {values.min()} to {values.max()}")
-    return y
 
 
 class Loss(Module):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import SettingError, ShapeError, TensorTypeError, did_you_mean
+from ..modes import MODES
 from ..tensor import Tensor
 
 __all__ = ["Module", "Parameter"]
@@ -58,6 +59,8 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward: write def forward(self, x): …")
 
     def __call__(self, *inputs: Any) -> Any:
+        if (tracer := MODES.get().tracer) is not None:
+            tracer.trace.modes.append((self, self.training))  # a compiled program holds for this mode
         return self.forward(*inputs)
 
     # --- what is inside -------------------------------------------------------------------------------------------
