@@ -378,3 +378,16 @@ def test_a_rule_that_reuses_its_buffer() -> None:
     double(y * 3).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [2, 2]
+
+
+def test_data_is_the_value_of_now_also_while_an_older_view_is_held() -> None:
+    p = Tensor([1.0, 2.0], requires_grad=True)
+    held = p.data
+    p.grad = np.ones(2)
+    tg.optim.SGD([p], lr=0.5).step()
+    np.testing.assert_array_equal(p.data, [0.5, 1.5])
+    np.testing.assert_array_equal(held, [1.0, 2.0])
+    p.data -= 1
+    np.testing.assert_array_equal(p.array, [-0.5, 0.5])
+    p.data = held
+    np.testing.assert_array_equal(p.array, [1.0, 2.0])

@@ -34,7 +34,7 @@ ENGINE = ("Tensor", "__version__", "gradients", "guard", "is_recording", "no_gra
 
 # what is imported when it is first used, so that ``import tinygrad_mlp`` costs little: modules, and functions of modules
 LIBRARY = ("check", "data", "fft", "functional", "linalg", "manual", "nn", "optim")
-LATER = {"derive": "chainrule", "detect_anomaly": "anomaly"} | dict.fromkeys(
+LATER = {"compile": "compiler", "derive": "chainrule", "detect_anomaly": "anomaly"} | dict.fromkeys(
     ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "functional"
 )
 

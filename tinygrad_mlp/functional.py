@@ -30,9 +30,10 @@ import numpy as np
 
 from . import rules
 from .derivative import gradients
-from .errors import SettingError, ShapeError, TensorTypeError
+from .errors import SettingError, ShapeError, TensorTypeError, TraceError
 from .graph import Extras, topological
 from .modes import is_recording, recording, transforming
+from .operand import Operand
 from .tensor import Tensor
 from .trees import leaves, like, matched
 
@@ -42,10 +43,38 @@ Function = Callable[..., Any]
 Argnums = int | Sequence[int]
 
 
+class Transform(NamedTuple):
+    """What a function is the transform of."""
+
+    name: str
+    function: Function
+    argnums: Argnums
+
+    def numbers(self, n: int) -> tuple[int, ...]:
+        """The numbers, from 0 up, of the arguments (of n) that it differentiates with respect to."""
+        return numbered(self.argnums, n)
+
+    @property
+    def many(self) -> bool:
+        """Whether the gradients come as a tuple."""
+        return not isinstance(self.argnums, (int, np.integer))
+
+
+def numbered(argnums: Argnums, n: int) -> tuple[int, ...]:
+    """The numbers of arguments as numbers from 0 up."""
+    numbers: list[int] = [int(i) for i in np.atleast_1d(np.asarray(argnums))]
+    for i in numbers:
+        if not -n <= i < n:
+            raise SettingError(f"argnums={argnums} of a function that was called with {n} arguments by position")
+    return tuple(i % n for i in numbers)
+
+
 def variable(x: Any) -> Tensor:
     """A Tensor to differentiate with respect to: the value of x, connected to x if that has a graph, but not x itself."""
     if isinstance(x, Tensor) and x.requires_grad:
         return rules.positive(x)  # type: ignore[no-any-return]  # a primitive of a Tensor
+    if isinstance(x, Operand) and not isinstance(x, Tensor):
+        raise TraceError("a transform cannot run inside a traced function: compile the transform itself, tg.compile(tg.value_and_grad(f))")
     if isinstance(x, bool) or not isinstance(x, (int, float, complex, np.ndarray, np.generic, Tensor)):
         raise TensorTypeError(
             f"gradients are with respect to numbers and arrays, also in tuples, lists and dicts, but an argument is {x!r} "
@@ -72,11 +101,7 @@ def run(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnu
     """Call f with variables in place of the arguments numbered by argnums."""
     if not callable(f):
         raise TensorTypeError(f"a transform takes a function, not {f!r}: write tg.grad(f)(x)")
-    many = not isinstance(argnums, (int, np.integer))
-    numbers: list[int] = [int(n) for n in np.atleast_1d(np.asarray(argnums))]
-    for n in numbers:
-        if not -len(args) <= n < len(args):
-            raise SettingError(f"argnums={argnums} of a function that was called with {len(args)} arguments by position")
+    many, numbers = not isinstance(argnums, (int, np.integer)), numbered(argnums, len(args))
     nested, given = is_recording(), list(args)
     with recording(True):
         xs: list[Tensor] = []
@@ -170,6 +195,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
         found = products(called.flat, called.xs, np.ones(1), called.nested)
         return plain(called.y, called.nested), like(called.tree, iter(found))
 
+    transformed.transform = Transform("value_and_grad", f, argnums)  # type: ignore[attr-defined]  # for compile()
     return transformed
 
 
@@ -188,6 +214,7 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     def transformed(*args: Any, **kwargs: Any) -> Any:
         return value_and_grad(f, argnums)(*args, **kwargs)[1]
 
+    transformed.transform = Transform("grad", f, argnums)  # type: ignore[attr-defined]  # for compile()
     return transformed
 
 

@@ -85,12 +85,14 @@ class Tensor(Assignable):
         shape. Gradients of what was computed before stay those of the old data, however the data is changed: by assignment,
         ``t.data -= step``, ``t.data[i] = v``, or through a view of it.
         """
+        self._refuse_while_traced()
         return read_only(self.array) if self.op is not None else self._exposed()
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
         if self.extras is not None and self.extras.exposed is not None and value is self.extras.exposed():
-            return  # t.data -= step: NumPy has written into the array already
+            if np.may_share_memory(self.array, value):
+                return  # t.data -= step: NumPy has written into the array already
         if self.op is not None:
             raise GraphError(f"the data of a computed tensor ({self.op.name}) cannot be replaced: write t = t.detach() first")
         new = convert(value, self.array.dtype, "data")
@@ -133,6 +135,7 @@ class Tensor(Assignable):
 
     def numpy(self) -> Array:
         """The value as a read-only view, without a graph; ``.copy()`` it to write into it."""
+        self._refuse_while_traced()
         return read_only(self.array)
 
     def item(self) -> float | int | bool | complex:
@@ -145,18 +148,20 @@ class Tensor(Assignable):
         """
         if self.array.size != 1:
             raise ShapeError(f"item() needs a tensor with one entry, this one has shape {self.shape}: index it, or write .tolist()")
+        self._refuse_while_traced()
         number: float | int | bool | complex = self.array.item()
         return number
 
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers."""
+        self._refuse_while_traced()
         return self.array.tolist()
 
     def _exposed(self) -> Array:
         """The array for writing, by whoever asked for it. No graph refers to it, then or later: see :mod:`tinygrad_mlp.guard`."""
         extras = self.extras = self.extras or Extras()
         view = extras.exposed() if extras.exposed is not None else None
-        if view is None:
+        if view is None or not np.may_share_memory(view, self.array):  # an optimiser has given new data since
             # what a graph, another tensor's view or a reader holds stays as it is; this tensor goes on with a copy
             if sys.getrefcount(self.array) > UNSHARED or self.array.base is not None or not self.array.flags.writeable:
                 self.array = self.array.copy()
@@ -331,7 +336,12 @@ class Tensor(Assignable):
     def __bool__(self) -> bool:
         if self.array.size != 1:
             raise ShapeError(f"the truth of a tensor of shape {self.shape} is not defined: write t.any(), t.all() or t.size > 0")
-        return bool(self.array.item())
+        return bool(self.item())
+
+    def _refuse_while_traced(self) -> None:
+        """The program of a traced function must not depend on the value that a Tensor has at that moment."""
+        if (tracer := MODES.get().tracer) is not None:
+            tracer.unknown(self).item()
 
     def __float__(self) -> float:
         self._refuse_if_stored()

@@ -30,4 +30,14 @@ def make_eager(workload: dict[str, Any]) -> Callable[[], float]:
     return step
 
 
-MAKERS = {"tg.eager": make_eager}
+def make_compiled(workload: dict[str, Any]) -> Callable[[], float]:
+    """The compiled step."""
+    X, y, parameters = data(workload)
+    model = tg.nn.MLP(workload["sizes"], workload["act"])
+    for p, value in zip(model.parameters(), parameters, strict=True):
+        p.data = value
+    step = tg.compile(lambda X, y: tg.nn.cross_entropy(model(X), y), tg.optim.SGD(model.parameters(), lr=float(LR)))
+    return lambda: step(X, y)  # type: ignore[no-any-return]  # a float
+
+
+MAKERS = {"tg.eager": make_eager, "tg.compile": make_compiled}

@@ -53,7 +53,7 @@ class Arena:
 
 
 def aligned(nbytes: int) -> Array:
-    """New memory, as bytes, that starts at a multiple of ALIGNMENT."""
-    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+    """New memory of zeros, as bytes, that starts at a multiple of ALIGNMENT."""
+    raw = np.zeros(nbytes + ALIGNMENT, np.uint8)  # pages that are never touched take no memory
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + nbytes]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..chainrule.derivation import argument_names
+from ..chainrule.derivation import argument_names, inside
 from ..errors import TensorTypeError, TraceError
 from ..graph import Node
 from ..kernels.shapes import count
+from ..nn import Module
 from ..primitive import Primitive
 from ..symbols import Symbol, Trace, Traced, symbol_of, tracing
 from ..trees import leaves, like
@@ -18,8 +19,8 @@ from ..trees import leaves, like
 __all__ = ["FORMS", "Captured", "argument", "capture", "inlined"]
 
 INLINED = {
-    "relu", "leaky_relu", "elu", "hardtanh", "sigmoid", "log_sigmoid", "softplus", "softsign", "silu", "gelu", "softmax", "log_softmax",
-    "cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "mean",
+    "relu", "leaky_relu", "elu", "hardtanh", "sigmoid", "log_sigmoid", "softplus", "softsign", "silu", "gelu", "softmax",
+    "log_softmax", "cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "mean",
 }  # fmt: skip
 """Functions that are taken apart, so that their parts have buffers and share what they have in common."""
 
@@ -43,7 +44,9 @@ class Captured(NamedTuple):
     trace: Trace
     arguments: list[Symbol]
     result: Any  # Symbols in the form of what the function returned
-    modes: list[tuple[Any, bool]]
+    variables: list[Symbol]  # the arguments to differentiate with respect to
+    tree: Any  # these arguments: one, or a tuple of them
+    modes: list[tuple[Module, bool]]
 
 
 def argument(trace: Trace, x: Any, name: str) -> Symbol:
@@ -55,25 +58,54 @@ def argument(trace: Trace, x: Any, name: str) -> Symbol:
     raise TensorTypeError(f"a compiled function takes arrays and numbers, also in tuples, lists and dicts, but {name} is {x!r}")
 
 
-def capture(f: Callable[..., Any], args: Sequence[Any], trace: Trace | None = None) -> Captured:
-    """Call f with Symbols like the arguments.
+def plain(x: Any) -> Any:
+    """An argument as an array, or a Python number."""
+    if type(x) is np.ndarray or type(x) in (int, float):
+        return x
+    return x.array if isinstance(x, Node) else np.asarray(x)
+
+
+def signature(args: Sequence[Any]) -> Any:
+    """What a program is made for: shapes and dtypes."""
+    return tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in args])
+
+
+def capture(f: Callable[..., Any], args: Sequence[Any], trace: Trace, wrt: Sequence[int] = (), many: bool = False) -> Captured:
+    """Call f with Symbols like the arguments; ``wrt`` numbers those to differentiate with respect to.
 
     Raises
     ------
     TraceError
         If f asks for a number.
     """
-    trace = trace or Trace()
     symbols: list[Symbol] = []
     given = []
-    for title, x in zip(argument_names(f, len(args)), args, strict=True):
+    variables: dict[int, list[Symbol]] = {}
+    for n, (title, x) in enumerate(zip(argument_names(f, len(args)), args, strict=True)):
         ends = list(leaves(x))
         mine = [argument(trace, end, title if len(ends) == 1 else f"{title}{i}") for i, end in enumerate(ends)]
         symbols += mine
+        if n in wrt:
+            variables[n] = mine
+            for i, s in enumerate(mine):
+                s.tracked = True
+                if s.weak:  # a gradient has a dtype
+                    mine[i].weak = False
         given.append(like(x, iter([Traced(s) for s in mine])))
     with tracing(trace):
         result = f(*given)
-    return Captured(trace, symbols, like(result, iter([end_of(trace, end) for end in leaves(result)])), [])
+    ends = [end_of(trace, end) for end in leaves(result)]
+    wanted = [s for n in wrt for s in variables[n]]
+    tree = tuple(args[n] for n in wrt) if many else args[wrt[0]] if wrt else None
+    return Captured(trace, symbols, like(result, iter(ends)), wanted, tree, modes_of(f, args, dict(trace.modes)))
+
+
+def modes_of(f: Callable[..., Any], args: Sequence[Any], called: dict[Module, bool]) -> list[tuple[Module, bool]]:
+    """The modules that f calls or refers to and that may depend on whether they train: all but the library's own, and Dropout."""
+    roots = [x for x in (*inside(f).values(), *args) if isinstance(x, Module)]
+    found = called | {module: module.training for root in roots for _, module in root.named_modules()}
+    ours = ("tinygrad_mlp.nn.activations", "tinygrad_mlp.nn.layers", "tinygrad_mlp.nn.losses")
+    return [(m, mode) for m, mode in found.items() if type(m).__module__ not in ours]
 
 
 def end_of(trace: Trace, end: Any) -> Any:
@@ -86,8 +118,3 @@ def end_of(trace: Trace, end: Any) -> Any:
     if isinstance(end, (int, float, complex, np.generic, np.ndarray)) and not isinstance(end, bool):
         return trace.array(np.asarray(end))
     raise TraceError(f"a compiled function returns arrays and numbers, but it returned {end!r}")
-
-
-def moved(tree: Any, found: Mapping[Symbol, Symbol]) -> Any:
-    """A tree of Symbols after a replay."""
-    return like(tree, iter([found[end] for end in leaves(tree)]))

@@ -12,12 +12,20 @@ import numpy as np
 
 from ..kernels.losses import check_labels
 from ..symbols import Symbol, ancestors
-from .builder import Builder, Make
+from .builder import Builder
+from .program import Make, bound, flattened, in_arena, piece, same, transpose
 
 __all__ = ["FastBuilder"]
 
-FEW_ROWS, FEW_COLUMNS = 128, 32
-"""Batches of so many rows, and results of so few columns, are stored column by column. Measured, tests/benchmarks/layouts.py."""
+FEW_COLUMNS, SMALL_MATRIX = 32, 64
+"""Results of so few columns, and matrices whose sides are at most so long, are stored column by column: measured."""
+
+LARGE, BLOCK = 1 << 20, 1536 * 512
+"""Weights of so many entries are updated in blocks of so many, each as soon as its part of the gradient is there: while it is in
+the cache, and without an array for the whole gradient."""
+
+SMALL = 4096
+"""Arguments of so many entries are copied, for the sake of a row of ones."""
 
 SAFE = 6000.0
 """While the squares of all logits add up to less, every exp and every sum of them is a normal number: |z| < 77.5."""
@@ -28,6 +36,7 @@ class FastBuilder(Builder):
 
     Parameters
     ----------
+    weights : for changes that only have to be added to a parameter, that parameter
     pairs : for weights the bias that lies directly behind them, with how to find both as one matrix: values and gradients
     """
 
@@ -40,10 +49,13 @@ class FastBuilder(Builder):
         couples: Mapping[Symbol, tuple[Symbol, Make]],
         *,
         wishes: Mapping[Symbol, str] | None = None,
+        weights: Mapping[Symbol, Symbol] | None = None,
     ) -> None:
         super().__init__(arguments, static, targets, wishes=wishes, reorder=True, columns=columns)
-        self.pairs, self.couples = pairs, couples
+        self.pairs, self.couples, self.weights = pairs, couples, weights or {}
+        self.updated: list[Symbol] = []
         self.rowed: set[Symbol] = set()
+        self.copied: set[Symbol] = set()
         self.both: dict[Symbol, str] = {}
 
     def prepare(self, order: Sequence[Symbol]) -> None:
@@ -55,6 +67,8 @@ class FastBuilder(Builder):
                         self.partners.setdefault(loss, []).append(s)
             if s.op is not None and s.op.name == "linear" and s.inputs[1] in self.pairs:
                 x = s.inputs[0]
+                if isinstance(x, Symbol) and x.role == "input" and len(x.shape) == 2 and x.size <= SMALL and columns(x.shape):
+                    self.copied.add(x)
                 while isinstance(x, Symbol) and x.op is not None and x.shape == s.inputs[0].shape:
                     self.rowed.add(x)
                     x = x.inputs[0] if isinstance(x.op.forward, np.ufunc) and x.op.name != "matmul" else None
@@ -75,13 +89,15 @@ class FastBuilder(Builder):
     def product(self, s: Symbol, i: int, wish: str) -> None:
         if s.op is not None and s.op.name == "linear":
             x, w, b = s.inputs
+            if x in self.copied:
+                self.copy_with_row(x)
             if x in self.extra_row and self.pairs.get(w, (None,))[0] is b:
                 self.allocate(s, i, wish)
                 if not self.dummy[s].flags.c_contiguous or self.dummy[s].flags.f_contiguous:
                     self.lines.append(f"{self.whole_weights(w)}({self.stored(x)}, {self.turned(s)})")
                 else:
-                    self.lines.append(f"{self.stored(x)}_T_dot({self.whole_name(w)}, {self.name[s]})")
-                    self.bound_method(f"{self.stored(x)}_T_dot", lambda env, n=self.stored(x): env[n].T.dot)
+                    product = self.method(f"{self.stored(x)}_T_dot", bound(self.stored(x), turned=True))
+                    self.lines.append(f"{product}({self.whole_name(w)}, {self.name[s]})")
                 return
         couple = self.couples.get(s)
         if couple is not None and s in self.target and s not in self.placed:
@@ -93,26 +109,54 @@ class FastBuilder(Builder):
                 self.allocate(db, i, self.target[db][0])
                 self.done.add(db)
                 both = self.bind(f"{self.name[s]}_{self.name[db]}", make)
-                method = f"{self.stored(x)}_dot"
-                self.bound_method(method, lambda env, n=self.stored(x): env[n].dot)
-                self.lines.append(f"{method}({self.text(d)}, {both})")
+                product = self.method(f"{self.stored(x)}_dot", bound(self.stored(x)))
+                self.lines.append(f"{product}({self.text(d)}, {both})")
                 return
+        w = self.weights.get(s)
+        large = w is not None and w.size >= LARGE and len(w.shape) == 2
+        if w is not None and large and s in self.target and self.last.get(w, -1) < i and not self.uses[s]:
+            self.add_in_blocks(s, w)
+            return
         super().product(s, i, wish)
+
+    def add_in_blocks(self, s: Symbol, w: Symbol) -> None:
+        """w += x @ d, some rows at a time."""
+        x, d = self.text(s.inputs[0]), self.text(s.inputs[1])
+        rows = max(1, min(w.shape[0], BLOCK // w.shape[1]))
+        nbytes = rows * w.shape[1] * w.dtype.itemsize
+        start = self.arena.take(nbytes)
+        matmul, add = self.function(np.matmul, "matmul"), self.function(np.add, "add")
+        name = self.name[w]
+        for i in range(0, w.shape[0], rows):
+            n = min(rows, w.shape[0] - i)
+            part = self.bind(f"{name}_rows{i}", piece(name, i, i + n))
+            change = self.bind("change", in_arena(start, (n, w.shape[1]), w.dtype))
+            self.lines += [f"{matmul}({x}[{i}:{i + n}], {d}, {change})", f"{add}({part}, {change}, {part})"]
+        self.arena.give(start, nbytes)
+        self.placed.add(s)
+        self.updated.append(w)
+
+    def copy_with_row(self, x: Symbol) -> None:
+        """Copy a small argument to where it has a row of ones."""
+        self.copied.discard(x)
+        m, n = x.shape
+        start = self.arena.take((n + 1) * m * x.dtype.itemsize)
+        name = self.name[x]
+        stored = self.buffer[x] = self.bind(f"{name}_stored", in_arena(start, (n + 1, m), x.dtype, row_of_ones=True))
+        turned = self.bind(f"{name}_copy_T", piece(stored, 0, -1))
+        self.lines.append(f"{self.function(np.copyto, 'copyto')}({turned}, {name}.T)")
+        self.transposed[x] = turned
+        self.name[x] = self.bind(f"{name}_copy", transpose(stored, without_last=True))
+        self.dummy[x] = np.empty((n, m), x.dtype).T
+        self.extra_row.add(x)
 
     def is_sum_of(self, db: Symbol, d: Symbol) -> bool:
         """Whether db is the sum of the rows of d."""
         return db.op is not None and db.op.name == "sum" and db.inputs[0] is d and db.params["axis"] in (0, (0,))
 
-    def stored(self, x: Symbol | None) -> str:
+    def stored(self, x: Symbol) -> str:
         """The name of the whole buffer of a value with a row of ones."""
-        assert x is not None
         return self.buffer[x]
-
-    def bound_method(self, name: str, make: Make) -> None:
-        """A name for a method."""
-        if name not in self.bindings:
-            self.bindings[name] = make
-            self.names.taken.add(name)
 
     def whole_name(self, w: Symbol) -> str:
         """Weights and bias as one matrix."""
@@ -123,8 +167,7 @@ class FastBuilder(Builder):
     def whole_weights(self, w: Symbol) -> str:
         """The product with the transpose of weights and bias."""
         name = self.whole_name(w)
-        self.bound_method(f"{name}_T_dot", lambda env: env[name].T.dot)
-        return f"{name}_T_dot"
+        return self.method(f"{name}_T_dot", bound(name, turned=True))
 
     # --- softmax and cross-entropy ------------------------------------------------------------------------------------------
 
@@ -139,34 +182,25 @@ class FastBuilder(Builder):
         dtype = x.dtype
         dx = next((other for other in self.partners.get(s, ()) if other.inputs[0] is x and other.inputs[1] is y), None)
         source, labels = self.text(x), self.text(y)
-        own = x in self.space and (self.last[x] <= i or (dx is not None and self.last[x] <= self.position[dx])) and self.uses[x] <= 1 + (dx is not None)
-        if own and self.dummy[x].flags.f_contiguous:
-            z, z_symbol = f"{source}_T", x
+        last = i if dx is None else self.position[dx]
+        own = x in self.space and self.last[x] <= last and self.uses[x] <= 1 + (dx is not None)
+        own = own and self.dummy[x].flags.f_contiguous
+        if own:
             z = self.turned(x)
         else:
-            start = self.arena.take(m * n * dtype.itemsize)
-            nbytes = m * n * dtype.itemsize
-            z = self.bind("z", lambda env: env["__arena__"][start : start + nbytes].view(dtype).reshape(n, m))
-            self.kept.append((start, nbytes))
+            z = self.bind("z", in_arena(self.arena.take(m * n * dtype.itemsize), (n, m), dtype))
             self.lines.append(f"{self.function(np.copyto, 'copyto')}({z}, {self.turned(x)})")
-            z_symbol = None
-        flat = self.bind(f"{z}_flat", lambda env: env[z].reshape(-1))
-        buffers = {}
-        for title in ("total", "logs"):
-            start_of = self.arena.take(m * dtype.itemsize)
-            self.kept.append((start_of, m * dtype.itemsize))
-            buffers[title] = self.bind(title, lambda env, a=start_of: env["__arena__"][a : a + m * dtype.itemsize].view(dtype))
-        total, logs = buffers["total"], buffers["logs"]
-        rows = self.bind("rows", lambda env: np.arange(m))
-        shape = self.bind("shape", lambda env: (n, m))
+            own = False
+        flat = self.bind(f"{z}_flat", flattened(z))
+        total, logs = (self.bind(title, in_arena(self.arena.take(m * dtype.itemsize), (m,), dtype)) for title in ("total", "logs"))
+        rows = self.bind("rows", same(np.arange(m)))
+        shape = self.bind("shape", same((n, m)))
         place, refuse = self.function(np.ravel_multi_index, "ravel_multi_index"), self.function(check_labels, "check_labels")
         exp, log, divide, subtract = (self.function(f, f.__name__) for f in (np.exp, np.log, np.divide, np.subtract))
-        self.bindings.setdefault("maximum_reduce", lambda env: np.maximum.reduce)
+        maximum_reduce = self.method("maximum_reduce", same(np.maximum.reduce))
         ones_n, ones_m = self.ones(n, dtype), self.ones(m, dtype)
-        add_rows = f"{ones_n}_dot"
-        self.bound_method(add_rows, lambda env: env[ones_n].dot)
-        add_up = f"{ones_m}_dot"
-        self.bound_method(add_up, lambda env: env[ones_m].dot)
+        add_rows = self.method(f"{ones_n}_dot", bound(ones_n))
+        add_up = self.method(f"{ones_m}_dot", bound(ones_m))
         mean = s.params["reduction"] == "mean"
         name = self.name[s] = self.names.give(s, self.wishes.get(s, "loss"))
         self.lines += [
@@ -176,7 +210,7 @@ class FastBuilder(Builder):
             f"    {refuse}({labels}, ({m}, {n}))",
             "    raise",
             f"if not {flat}.dot({flat}) < {SAFE}:",
-            f"    maximum_reduce({z}, 0, None, {total})",
+            f"    {maximum_reduce}({z}, 0, None, {total})",
             f"    {subtract}({z}, {total}, {z})",
             f"picked = {flat}[at]",
             f"{exp}({z}, {z})",
@@ -196,12 +230,12 @@ class FastBuilder(Builder):
             f"{self.function(np.multiply, 'multiply')}({z}, {total}, {z})",
             f"{flat}[at] -= {factor}",
         ]
-        if z_symbol is not None:
+        if own:
             self.name[dx], self.dummy[dx], self.space[dx] = source, self.dummy[x], self.space.pop(x)
             if x in self.extra_row:
                 self.extra_row.add(dx)
         else:
-            self.name[dx] = self.bind("dz", lambda env: env[z].T)
+            self.name[dx] = self.bind("dz", transpose(z))
             self.dummy[dx] = np.empty((n, m), dtype).T
         self.transposed[dx] = z
         self.done.add(dx)
@@ -209,6 +243,4 @@ class FastBuilder(Builder):
 
 def columns(shape: tuple[int, ...]) -> bool:
     """Whether a result of this shape is stored column by column."""
-    return shape[0] <= FEW_ROWS or shape[1] <= FEW_COLUMNS
-
-
+    return shape[1] <= FEW_COLUMNS or max(shape) <= SMALL_MATRIX

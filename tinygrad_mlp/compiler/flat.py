@@ -6,8 +6,6 @@ import sys
 from operator import attrgetter, is_
 from typing import Any
 
-import numpy as np
-
 from ..kernels.shapes import Array
 from ..optim import Optimizer
 from ..tensor import Tensor
@@ -40,16 +38,17 @@ class Flat:
         self.state: dict[str, Array] = {}
         self.state_views: list[dict[str, Array]] = [{} for _ in parameters]
         self.gradient = self.new()
-        self.with_gradient = optimizer.parameters
+        mine = set(self.positions)
+        self.left_out = [i for i in range(len(optimizer.parameters)) if i not in mine]
+        self.missed = [optimizer.missed[i] for i in self.positions]
         self.steps = -1
+        self.states: Any = None  # the optimiser's list: load_state_dict() gives it a new one
         self.generation = 0
         self.move()
 
     def new(self) -> Array:
         """A flat array of zeros."""
-        flat = aligned(self.size * self.dtype.itemsize).view(self.dtype)
-        flat[:] = 0
-        return flat
+        return aligned(self.size * self.dtype.itemsize).view(self.dtype)
 
     def views(self, flat: Array) -> list[Array]:
         """Its parts in the shapes of the parameters."""
@@ -70,6 +69,7 @@ class Flat:
         """Whether all parameters are views of this memory that no graph refers to, and the optimiser was not used otherwise."""
         return (
             self.steps == self.optimizer.steps
+            and self.states is self.optimizer.state
             and all(map(is_, map(ARRAY, self.parameters), self.views_now))
             and list(map(sys.getrefcount, self.views_now)) == self.unshared
         )
@@ -85,12 +85,33 @@ class Flat:
                 view[...] = p.array
                 p.array = view
         self.settle_state()
-        self.steps = self.optimizer.steps
+        missed = [self.optimizer.missed[i] for i in self.positions]
+        if missed != self.missed:
+            self.missed = missed
+            self.generation += 1
+        self.steps, self.states = self.optimizer.steps, self.optimizer.state
+
+    def blocks(self, length: int) -> list[tuple[int, int, int]]:
+        """Pieces of at most 2 · length entries, of parameters that had no gradient equally often: (how often, start, stop)."""
+        runs: list[tuple[int, int, int]] = []
+        for i, place in zip(self.positions, self.places, strict=True):
+            missed = self.optimizer.missed[i]
+            if runs and runs[-1][0] == missed and runs[-1][2] == place.start:  # a gap holds no numbers: 0 / 0 would warn there
+                runs[-1] = (missed, runs[-1][1], place.stop)
+            else:
+                runs.append((missed, place.start, place.stop))
+        pieces = []
+        for missed, start, stop in runs:
+            while stop - start > 2 * length:
+                pieces.append((missed, start, start + length))
+                start += length
+            pieces.append((missed, start, stop))
+        return pieces
 
     def hand_out(self, gradients: bool) -> None:
         """Leave the gradients in ``.grad`` as views, or none there."""
         if not gradients:
-            for p in self.with_gradient:
+            for p in self.optimizer.parameters:
                 if p.grad is not None:
                     p.grad = None
             return

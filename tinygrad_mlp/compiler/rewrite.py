@@ -1,4 +1,4 @@
-"""Algebra for speed: the same mathematics in another order of operations. Every step is listed, with its bound, in docs/compile.md."""
+"""Algebra for speed: the same mathematics in another order of operations; docs/compile.md lists every step with its bound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ..kernels import losses as k
 from ..kernels.losses import divisor
 from ..primitive import TABLE, Primitive
-from ..symbols import Symbol, Trace
+from ..symbols import Symbol, Trace, ancestors
 
 __all__ = ["FUSED", "SWAP", "rewritten"]
 
@@ -36,7 +36,9 @@ SWAP = {TABLE["cross_entropy"]: FUSED}
 
 def fused_dx(g: Any, x: Any, y: Any, reduction: str) -> Any:
     """The gradient of the fused loss; for other shapes than rows of logits the rule of the table."""
-    if len(x.shape) != 2 or x.dtype not in (np.float32, np.float64) or not all(x.shape):
+    # what arrives must be known when the loss is computed: a number, not something made of the loss itself
+    early = not isinstance(g, Symbol) or all(s.op is None or (s.op.elementwise and not s.shape) for s in ancestors([g]))
+    if len(x.shape) != 2 or x.dtype not in (np.float32, np.float64) or not all(x.shape) or not early:
         return TABLE["cross_entropy"].rules[0](g, None, x, y, reduction=reduction)  # type: ignore[misc]  # it has a rule
     return FUSED_DX(x, y, g / divisor(reduction, y.size))
 

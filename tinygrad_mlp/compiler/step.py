@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from ..chainrule.derivation import inside
 from ..chainrule.names import known_objects, name_values
-from ..errors import GraphError, ShapeError
+from ..errors import GraphError, SettingError, ShapeError
 from ..kernels.shapes import Array
 from ..optim import Optimizer
 from ..symbols import Symbol, Trace, ancestors
-from ..tensor import Tensor
-from .builder import Builder, Env, Program
-from .capture import FORMS, Captured, capture, inlined
+from .builder import Builder
+from .capture import FORMS, Captured, capture, inlined, plain, signature
 from .clipping import clip
 from .fast import FastBuilder
 from .flat import Flat
+from .program import Make, Program
 from .rewrite import SWAP, rewritten
 
 __all__ = ["Step"]
@@ -47,6 +49,8 @@ class Step:
         keep_gradients: bool = False,
         cache: int = 8,
     ) -> None:
+        if clip_norm is not None and not (isinstance(clip_norm, (int, float, np.integer, np.floating)) and clip_norm > 0):
+            raise SettingError(f"compile: clip_norm must be a number above 0, or None (got {clip_norm!r})")
         self.loss, self.optimizer, self.exact, self.clip_norm = loss, optimizer, exact, clip_norm
         self.keep_gradients, self.cache = keep_gradients, cache
         self.programs: OrderedDict[Any, CompiledStep] = OrderedDict()
@@ -55,8 +59,7 @@ class Step:
 
     def __call__(self, *args: Any) -> float:
         """One training step; returns the loss before it."""
-        key = tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in args])
-        compiled = self.programs.get(key)
+        compiled = self.programs.get(tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in args]))
         if compiled is None or not compiled.fits():
             return self.slow(args)
         return compiled(args)
@@ -64,7 +67,7 @@ class Step:
     def slow(self, args: tuple[Any, ...]) -> float:
         """A call for which there is no program yet, or whose arguments are no arrays."""
         arrays = tuple(plain(x) for x in args)
-        key = tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in arrays])
+        key = signature(arrays)
         compiled = self.programs.get(key)
         if compiled is None or not compiled.fits():
             compiled = self.newest = self.programs[key] = CompiledStep(self, arrays)
@@ -83,13 +86,6 @@ class Step:
         return f"<compiled step of {name} with {type(self.optimizer).__name__}: {len(self.programs)} programs>"
 
 
-def plain(x: Any) -> Any:
-    """An argument as an array, or a Python number."""
-    if type(x) is np.ndarray or type(x) in (int, float):
-        return x
-    return x.array if isinstance(x, Tensor) else np.asarray(x)
-
-
 class CompiledStep:
     """The program for one combination of shapes."""
 
@@ -105,24 +101,31 @@ class CompiledStep:
             raise GraphError("the loss does not depend on the parameters of the optimiser: nothing would be trained")
         if len({p.dtype for p in parameters}) > 1:
             raise GraphError("compile() takes parameters of one dtype: convert the model, or train it with eager steps")
-        if step.flat is None or len(step.flat.parameters) != len(parameters) or any(a is not b for a, b in zip(step.flat.parameters, parameters, strict=True)):
+        if (
+            step.flat is None
+            or len(step.flat.parameters) != len(parameters)
+            or any(a is not b for a, b in zip(step.flat.parameters, parameters, strict=True))
+        ):
             step.flat = Flat(self.optimizer, parameters)
         self.flat = step.flat
-        self.settings = self.now()
+        self.read = attrgetter(self.optimizer.settings[0], *self.optimizer.settings)  # always a tuple
+        self.seen = self.read(self.optimizer)
+        self.settings = [bool(value) for value in self.seen]
         self.modes = captured.modes
         self.scalars = list(self.optimizer.scalars())
         self.update, factor = self.plan_update()
+        self.needed: list[str] = []
         self.program = self.plan_run(captured, [reached[p] for p in parameters], factor)
         self.bound = -1
 
-    def now(self) -> tuple[Any, ...]:
-        """The optimiser's settings that decide about the program: which numbers are 0, which flags are set."""
-        optimizer = self.optimizer
-        return tuple([bool(getattr(optimizer, name)) for name in optimizer.settings])
-
     def fits(self) -> bool:
-        """Whether the program still does what the optimiser and the modules are set to."""
-        return self.settings == self.now() and all(module.training is mode for module, mode in self.modes)
+        """Whether the program still does what optimiser and modules are set to: which numbers are 0, which flags are set."""
+        values = self.read(self.optimizer)
+        if values != self.seen:
+            if [bool(value) for value in values] != self.settings:
+                return False
+            self.seen = values
+        return not self.modes or all(module.training is mode for module, mode in self.modes)
 
     # --- the programs -----------------------------------------------------------------------------------------------------
 
@@ -151,7 +154,8 @@ class CompiledStep:
                 return None, factor  # W + change: one statement
         builder = Builder(
             [w, g, *state.values(), *scalars.values()], {}, [],
-            prefer={new: w, **{after[slot]: state[slot] for slot in state}}, owned=[w, g, *state.values()],
+            prefer={new: w, **{after[slot]: state[slot] for slot in state}},
+            owned=[w, *([] if self.step.keep_gradients else [g]), *state.values()],
         )  # fmt: skip
         return builder.build([new, *after.values()], lambda b: "None"), factor
 
@@ -176,11 +180,16 @@ class CompiledStep:
 
         return again
 
-    def plan_run(self, captured: Captured, wrt: list[Symbol], factor: Callable[[Trace, dict[str, Symbol]], Symbol] | None) -> Program:
+    def plan_run(
+        self, captured: Captured, wrt: list[Symbol], factor: Callable[[Trace, dict[str, Symbol]], Symbol] | None
+    ) -> Program:
         """The program of the loss and the gradients."""
         trace, loss, step, flat = captured.trace, captured.result, self.step, self.flat
-        scalars = {name: trace.scalar(name, flat.dtype) for name in self.scalars} if factor is not None else {}
-        adjoints = trace.adjoints(loss, wrt, factor(trace, scalars) if factor is not None else None)
+        scalars = {name: trace.scalar(name, flat.dtype) for name in self.scalars}
+        seed = None if factor is None else factor(trace, scalars)
+        scalars = {} if seed is None else {s.name: s for s in ancestors([seed]) if s.role == "scalar"}
+        self.needed = list(scalars)
+        adjoints = trace.adjoints(loss, wrt, seed)
         forward = ancestors([loss])
         wishes = name_values(forward, loss, known_objects(forward, inside(step.loss)))
         gradients = [adjoints[s] for s in wrt]
@@ -196,22 +205,37 @@ class CompiledStep:
         arguments = [found[s] for s in captured.arguments]
         arguments += [found[s] for s in scalars.values()]
         static = {found[s]: part(flat, i, "value") for i, s in enumerate(wrt)}
-        targets = [(found[g], f"d{wishes[s]}", part(flat, i, "gradient")) for i, (s, g) in enumerate(zip(wrt, gradients, strict=True))]
-        tail: list[str] = []
+        targets = [
+            (found[g], f"d{wishes[s]}", part(flat, i, "gradient")) for i, (s, g) in enumerate(zip(wrt, gradients, strict=True))
+        ]
         if step.exact:
             builder = Builder(arguments, static, targets)
         else:
             pairs, couples = layers(flat, [found[s] for s in wrt], [found[g] for g in gradients])
-            builder = FastBuilder(arguments, static, targets, pairs, couples)
+            weights = {found[g]: found[s] for s, g in zip(wrt, gradients, strict=True)} if self.update is None else {}
+            builder = FastBuilder(arguments, static, targets, pairs, couples, weights=weights)
+        builder.quiet = {found[s] for s in trace.quiet if s in found} | target.quiet
         fused = {s.inputs[1] for s in ancestors([found[loss]]) if s.op is not None and s.op.name == "fused_cross_entropy"}
         for check, s, extra in trace.checks:
             if found[s] not in fused:
                 builder.checks.append((check, found[s], extra))
-        if self.update is None:
-            value = builder.bind("parameters", lambda env: env["flat"].value)
-            change = builder.bind("changes", lambda env: env["flat"].gradient)
-            tail = [f"{builder.function(np.add, 'add')}({value}, {change}, {value})"]
-        return builder.build([found[loss], *(found[s] for s in checks)], lambda b: f"float({b.text(found[loss])})", tail)
+        places = {found[s]: place for s, place in zip(wrt, flat.places, strict=True)}
+
+        def additions() -> list[str]:
+            """The parameters that have not been changed on the way: in as few pieces as possible."""
+            done = [places[w] for w in builder.updated] if isinstance(builder, FastBuilder) else []
+            lines, start = [], 0
+            for place in [*sorted(done, key=lambda place: place.start), slice(flat.size, flat.size)]:
+                if place.start > start:
+                    piece = slice(start, place.start)
+                    value = builder.bind("parameters", flat_part("value", piece, (-1,)))
+                    change = builder.bind("changes", flat_part("gradient", piece, (-1,)))
+                    lines.append(f"{builder.function(np.add, 'add')}({value}, {change}, {value})")
+                start = place.stop
+            return lines if self.update is None else []
+
+        outputs = [found[loss], *(found[s] for s in checks)]
+        return builder.build(outputs, lambda b: f"float({b.text(found[loss])})", additions)
 
     @property
     def source(self) -> str:
@@ -225,13 +249,11 @@ class CompiledStep:
         """Make the functions for the memory of now."""
         flat = self.flat
         self.run = self.program.bind({"flat": flat})
-        self.blocks: list[tuple[Array, ...]] = []
+        self.blocks: list[tuple[int, tuple[Array, ...]]] = []
         if self.update is not None:
             arrays = (flat.value, flat.gradient, *flat.state.values())
-            edges = range(0, flat.size, BLOCK) if flat.size > 2 * BLOCK else [0]
-            length = BLOCK if flat.size > 2 * BLOCK else flat.size
-            self.blocks = [tuple(a[i : i + length] for a in arrays) for i in edges]
-            self.apply = [self.update.bind({"length": len(block[0])}) for block in self.blocks[:1]][0]
+            self.blocks = [(missed, tuple(a[i:j] for a in arrays)) for missed, i, j in flat.blocks(BLOCK)]
+            self.apply = {n: self.update.bind({"__length__": n}) for n in {len(arrays[0]) for _, arrays in self.blocks}}
         self.bound = flat.generation
 
     def __call__(self, args: tuple[Any, ...]) -> float:
@@ -242,34 +264,39 @@ class CompiledStep:
             flat.settle()
         if self.bound != flat.generation:
             self.bind()
-        scalars = optimizer.scalars().values()
-        if self.update is None:
-            loss: float = self.run(*args, *scalars)
-        else:
-            loss = self.run(*args, *scalars) if len(self.program.arguments) > len(args) else self.run(*args)
+        scalars = optimizer.scalars()
+        loss: float = self.run(*args, *[scalars[name] for name in self.needed])
+        if self.update is not None:
             if self.step.clip_norm is not None:
                 clip(flat.gradient, self.step.clip_norm)
-            for block in self.blocks:
-                self.apply(*block, *scalars)
+            for missed, arrays in self.blocks:
+                numbers = scalars if not missed else optimizer.scalars(missed)
+                self.apply[len(arrays[0])](*arrays, *numbers.values())
         optimizer.steps += 1
         flat.steps += 1
+        for i in flat.left_out:
+            optimizer.missed[i] += 1
         flat.hand_out(self.step.keep_gradients)
         return loss
 
 
-def part(flat: Flat, i: int, which: str) -> Callable[[Env], Any]:
-    """How to find the part of a flat array that belongs to a parameter."""
-    place, shape = flat.places[i], flat.parameters[i].shape
+def flat_part(which: str, place: slice, shape: tuple[int, ...]) -> Make:
+    """How to find a part of the flat array of the values or of the gradients."""
     return lambda env: getattr(env["flat"], which)[place].reshape(shape)
+
+
+def part(flat: Flat, i: int, which: str) -> Make:
+    """How to find the part that belongs to a parameter."""
+    return flat_part(which, flat.places[i], flat.parameters[i].shape)
 
 
 def layers(flat: Flat, parameters: list[Symbol], gradients: list[Symbol]) -> tuple[dict[Any, Any], dict[Any, Any]]:
     """The weights whose bias lies directly behind them, each with the bias and with how to find both as one matrix."""
-    pairs: dict[Symbol, tuple[Symbol, Callable[[Env], Any]]] = {}
-    couples: dict[Symbol, tuple[Symbol, Callable[[Env], Any]]] = {}
-    for i, (w, b) in enumerate(zip(parameters, parameters[1:], strict=False)):
+    pairs: dict[Symbol, tuple[Symbol, Make]] = {}
+    couples: dict[Symbol, tuple[Symbol, Make]] = {}
+    for i, (w, b) in enumerate(itertools.pairwise(parameters)):
         if len(w.shape) == 2 and b.shape == w.shape[1:] and flat.places[i].stop == flat.places[i + 1].start:
             place, shape = slice(flat.places[i].start, flat.places[i + 1].stop), (w.shape[0] + 1, w.shape[1])
-            pairs[w] = b, lambda env, p=place, s=shape: env["flat"].value[p].reshape(s)
-            couples[gradients[i]] = gradients[i + 1], lambda env, p=place, s=shape: env["flat"].gradient[p].reshape(s)
+            pairs[w] = b, flat_part("value", place, shape)
+            couples[gradients[i]] = gradients[i + 1], flat_part("gradient", place, shape)
     return pairs, couples

@@ -17,7 +17,7 @@ def divisor(reduction: str, n: int) -> int:
     return n if reduction == "mean" else 1
 
 
-def check_labels(y: Array, shape: tuple[int, ...]) -> None:
+def check_labels(y: Any, shape: tuple[int, ...]) -> None:
     """Labels y index the last axis of predictions of the given shape; refuse every other thing by name."""
     if not hasattr(y, "dtype") or y.dtype.kind not in "iu":
         raise DataError(
@@ -29,8 +29,10 @@ def check_labels(y: Array, shape: tuple[int, ...]) -> None:
             f"labels of shape {y.shape} do not fit predictions of shape {shape}: expected one integer a row, "
             f"shape {shape[:-1]} (write y.reshape(-1) for a column, y.argmax(-1) for one-hot rows)"
         )
-    if isinstance(y, np.ndarray):  # a symbol has no numbers yet
+    if isinstance(y, np.ndarray):
         check_range(y, shape[-1])
+    else:
+        y.require(check_range, shape[-1])  # a symbol has no numbers yet
 
 
 def check_range(y: Array, classes: int) -> None:

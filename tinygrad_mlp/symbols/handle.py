@@ -42,7 +42,10 @@ class Traced(Valueless):
 
     @classmethod
     def _apply(cls, op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Traced:
-        return cls(trace_here(inputs).apply(op, [symbol_of(x) for x in inputs], params))
+        trace = trace_here(inputs)
+        if "index" in params:
+            params = {**params, "index": trace.index(symbol_of(params["index"]))}
+        return cls(trace.apply(op, [symbol_of(x) for x in inputs], params))
 
     @classmethod
     def _constant(cls, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], wrap: bool = True) -> Any:
@@ -74,6 +77,10 @@ class Traced(Valueless):
     def copy(self) -> Traced:
         """The same value under a name of its own."""
         return Traced(self.symbol)
+
+    def require(self, check: Callable[..., None], *args: Any) -> None:
+        """What is checked of the value whenever the program runs."""
+        self.symbol.require(check, *args)
 
     def detach(self) -> Traced:
         """The same value as a constant: no gradient flows through."""

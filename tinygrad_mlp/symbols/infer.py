@@ -29,7 +29,7 @@ def result_of(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> t
         with np.errstate(all="ignore"):
             if op.elementwise:
                 shapes = [np.shape(x) for x in inputs if x is not None]
-                ones = [np.ones(1, x.dtype) if hasattr(x, "dtype") else x for x in inputs]
+                ones = [1.5 if is_weak(x) else np.ones(1, x.dtype) if hasattr(x, "dtype") else x for x in inputs]
                 return np.broadcast_shapes(*shapes), np.asarray(op.forward(*ones, **params)).dtype
             if op.name in ("matmul", "linear") and all(np.ndim(x) for x in inputs):
                 return product(op, inputs)
@@ -38,6 +38,11 @@ def result_of(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> t
             return result.shape, result.dtype
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise operation_failed(op.name, inputs, params, error) from error
+
+
+def is_weak(x: Any) -> bool:
+    """Whether x stands for a Python number."""
+    return getattr(x, "weak", False)
 
 
 def product(op: Primitive, inputs: Sequence[Any]) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -67,4 +72,5 @@ def placeholder(x: Any, matrix: bool) -> Any:
     if matrix and len(x.shape) >= 2:
         eye: Array = np.eye(x.shape[-2], x.shape[-1], dtype=x.dtype)
         return np.broadcast_to(eye, x.shape)
-    return np.broadcast_to(np.ones((), x.dtype), x.shape)
+    number = np.zeros((), x.dtype) if x.dtype.kind in "iu" else np.ones((), x.dtype)  # 0 is an index and a label of anything
+    return np.broadcast_to(number, x.shape)

@@ -84,6 +84,7 @@ class Symbol(Valueless):
     value : of a constant the array, of an input its example if there is one
     fill : the number that all entries equal, where they are known to be equal
     name : what it is to be called, as far as that is known
+    weak : whether it is a Python number, which takes the dtype of the arrays beside it
     """
 
     __slots__ = (
@@ -98,13 +99,14 @@ class Symbol(Valueless):
         "role",
         "shape",
         "stamp",
-        "within",
         "tracked",
         "value",
+        "weak",
+        "within",
     )
 
     extras = None
-    shape: tuple[int, ...]  # type: ignore[assignment]  # a slot in place of Operand's property
+    shape: tuple[int, ...]
     dtype: np.dtype[Any]
     op: Primitive | None
     inputs: tuple[Any, ...]
@@ -117,6 +119,7 @@ class Symbol(Valueless):
     role: str
     value: Any
     fill: Any
+    weak: bool
     name: str
 
     # --- as a node of the graph -------------------------------------------------------------------------------------
@@ -131,6 +134,13 @@ class Symbol(Valueless):
         """What a rule is given for the inputs."""
         return self.inputs
 
+    @property
+    def operation(self) -> Primitive:
+        """The operation, of a Symbol that has one."""
+        if self.op is None:
+            raise TensorTypeError(f"{self!r} is no result of an operation")
+        return self.op
+
     def operands(self) -> Iterator[Symbol]:
         """All Symbols that this one is computed from, those in an index too."""
         for x in self.inputs:
@@ -140,6 +150,10 @@ class Symbol(Valueless):
         for part in index if isinstance(index, tuple) else (index,):
             if isinstance(part, Symbol):
                 yield part
+
+    def require(self, check: Callable[..., None], *args: Any) -> None:
+        """What is checked of the value whenever the program runs: check(array, *args) raises if it cannot be used."""
+        self.within.checks.append((check, self, args))
 
     # --- the reading --------------------------------------------------------------------------------------------------
 

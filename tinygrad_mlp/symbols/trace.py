@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,26 +39,50 @@ def constant_primitive(function: Callable[..., Any], arity: int, params: Iterabl
     return CONSTANT_PRIMITIVES[key]
 
 
+def as_array(x: float, *, dtype: Any) -> Array:
+    """A number as an array of shape ()."""
+    return np.asarray(x, dtype)
+
+
+TAKE_NUMBERS = {"as_array", "cross_entropy_dx"}
+"""Operations that take a Python number as such, besides the elementwise ones."""
+
+AS_ARRAY = Primitive("as_array", as_array, (lambda g, z, x, *, dtype: g,), {"dtype": ...})
+
+
 class Trace:
     """What has been computed with Symbols.
 
     Parameters
     ----------
     inline : which primitives are taken apart: their forward functions, plain NumPy, are read with Symbols as well
+    forms : other forward functions for some of them, in plain NumPy
+    swap : primitives in place of others
+    rewrite : rewrite(trace, op, inputs, params, shape, dtype), another Symbol for an operation, or None
 
     Attributes
     ----------
     symbols : all of them, in the order of their making
+    quiet : those that were computed where NumPy's warnings are switched off
     """
 
-    def __init__(self, inline: Callable[[Primitive], bool] = lambda op: False) -> None:
-        self.inline = inline
+    def __init__(
+        self,
+        inline: Callable[[Primitive], bool] = lambda op: False,
+        forms: Mapping[str, Callable[..., Any]] | None = None,
+        rewrite: Callable[..., Symbol | None] = lambda *_: None,
+        swap: Mapping[Primitive, Primitive] | None = None,
+    ) -> None:
+        self.inline, self.forms, self.rewrite, self.swap = inline, forms or {}, rewrite, swap or {}
         self.symbols: list[Symbol] = []
         self.known: dict[Any, Symbol] = {}
         self.of_tensor: dict[Node, Symbol] = {}
         self.of_array: dict[int, Symbol] = {}
         self.clock = itertools.count(1)
         self.inlining = 0
+        self.modes: list[tuple[Any, bool]] = []
+        self.quiet: set[Symbol] = set()
+        self.checks: list[tuple[Callable[..., None], Symbol, tuple[Any, ...]]] = []
 
     # --- Symbols without an operation ---------------------------------------------------------------------------------
 
@@ -70,7 +94,14 @@ class Trace:
         symbol.shape, symbol.dtype, symbol.role, symbol.value, symbol.name = tuple(shape), np.dtype(dtype), role, value, name
         symbol.op, symbol.inputs, symbol.params, symbol.edges, symbol.tracked = None, (), {}, (), tracked
         symbol.stamp, symbol.origin, symbol.within, symbol.fill = next(self.clock), None, self, None
+        symbol.weak = False
         self.symbols.append(symbol)
+        return symbol
+
+    def scalar(self, name: str, dtype: Any) -> Symbol:
+        """A Python number that the program is given."""
+        symbol = self.leaf((), dtype, "scalar", name=name)
+        symbol.weak = True
         return symbol
 
     def full(self, shape: tuple[int, ...], fill: Any, dtype: Any) -> Symbol:
@@ -139,11 +170,14 @@ class Trace:
 
     def apply(self, op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Symbol:
         """The Symbol of op(*inputs, **params): one that exists, a simpler one, or a new one."""
+        op = self.swap.get(op, op)
         inputs = tuple(self.lift(op, x) for x in inputs)
+        if not op.elementwise and op.name not in TAKE_NUMBERS:
+            inputs = tuple(self.as_array(x) if isinstance(x, Symbol) and x.weak else x for x in inputs)
         if self.inline(op):
             self.inlining += 1
             try:
-                return op.forward(*inputs, **params)  # type: ignore[no-any-return]  # a Symbol, as it was given Symbols
+                return self.forms.get(op.name, op.forward)(*inputs, **params)  # type: ignore[no-any-return]  # a Symbol, as it was given Symbols
             finally:
                 self.inlining -= 1
         edges = tuple((i, x) for i, x in enumerate(inputs) if isinstance(x, Symbol) and x.tracked) if is_recording() else ()
@@ -152,10 +186,16 @@ class Trace:
             return self.known[key]
         shape, dtype = result_of(op, inputs, {n: self.sample_index(p) if n == "index" else p for n, p in params.items()})
         symbol = simplified(self, op, inputs, params, shape, dtype)
+        if symbol is None:
+            symbol = self.rewrite(self, op, inputs, params, shape, dtype)
         if symbol is None or (symbol.tracked and not edges):
             symbol = self.new(op, inputs, params, shape, dtype, edges)
         self.known[key] = symbol
         return symbol
+
+    def as_array(self, x: Symbol) -> Symbol:
+        """A Python number as an array of the dtype that it stands for."""
+        return self.apply(AS_ARRAY, (x,), {"dtype": x.dtype})
 
     def new(
         self,
@@ -172,6 +212,11 @@ class Trace:
         symbol.name = kernel_variable() if self.inlining else ""
         symbol.edges = edges if dtype.kind in "fc" else ()
         symbol.tracked = bool(symbol.edges)
+        if np.geterr()["divide"] == "ignore":
+            self.quiet.add(symbol)
+        weak = [x for x in inputs if isinstance(x, Symbol)]
+        if weak and op.elementwise and all(x.weak for x in weak):
+            symbol.weak, symbol.dtype = True, weak[0].dtype
         return symbol
 
     def constant(self, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], wrap: bool) -> Any:
@@ -179,7 +224,7 @@ class Trace:
         if function in ABOUT_VALUES or function in OF_UNKNOWN_LENGTH:
             return refuse(f"{name_of(function)} depends on it", "np.where, whose shape does not depend on values")
         if function in FILLED:
-            shape = kwargs.get("shape") if kwargs.get("shape") is not None else args[0].shape
+            shape = args[0].shape if kwargs.get("shape") is None else kwargs["shape"]
             return self.full(shape, FILLED[function], kwargs.get("dtype") or args[0].dtype)
         if function in INSPECTING_FUNCTIONS:
             return function(*[sample(x) for x in args], **kwargs)
@@ -191,7 +236,8 @@ class Trace:
         key = (op, False, *map(identity, inputs), *((name, identity(p)) for name, p in params.items()))
         if key not in self.known:
             shape, dtype = result_of(op, inputs, params)
-            self.known[key] = simplified(self, op, inputs, params, shape, dtype) or self.new(op, inputs, params, shape, dtype, ())
+            symbol = simplified(self, op, inputs, params, shape, dtype)
+            self.known[key] = self.new(op, inputs, params, shape, dtype, ()) if symbol is None else symbol
         return self.known[key]
 
     def random(self, function: Callable[..., Any], like: Symbol, params: dict[str, Any]) -> Symbol:
@@ -231,16 +277,22 @@ class Trace:
         start = self.full(y.shape, 1, y.dtype) if seed is None else seed
         path = between(root, targets) if y.tracked else {}
         found: Any = sweep(root, start, dict.fromkeys(path, True), create_graph=True) if path else {}
-        return found | {x: self.full(x.shape, 0, x.dtype) for x in wrt if x not in found}
+        return dict(found) | {x: self.full(x.shape, 0, x.dtype) for x in wrt if x not in found}
 
-    def replayed(self, symbols: Iterable[Symbol]) -> dict[Symbol, Symbol]:
-        """The given Symbols of another trace, in the order of their making, done again in this one: its primitives may be inlined."""
-        found: dict[Symbol, Symbol] = {}
+    def replayed(
+        self, symbols: Iterable[Symbol], instead: Mapping[Symbol, tuple[tuple[int, ...], Any, str]] | None = None
+    ) -> dict[Symbol, Symbol]:
+        """The given Symbols of another trace, in the order of their making, done again in this one: its primitives may be inlined.
+
+        ``instead`` are Symbols that become inputs here, with their shape, dtype and name.
+        """
+        found = {old: self.leaf(*made[:2], "parameter", name=made[2]) for old, made in (instead or {}).items()}
         for old in symbols:
             if old.op is None:
                 new = self.full(old.shape, old.fill, old.dtype) if old.fill is not None else self.leaf(
                     old.shape, old.dtype, old.role, old.value, old.name, old.tracked
                 )  # fmt: skip
+                new.weak = old.weak
             elif old.inputs or not old.params:
                 inputs = [found[x] if isinstance(x, Symbol) else x for x in old.inputs]
                 params = {name: moved(p, found) for name, p in old.params.items()}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import dis
 import functools
 import itertools
+import linecache
 import sys
 from pathlib import Path
 from types import CodeType
@@ -22,9 +24,24 @@ def stores(code: CodeType) -> dict[int, str]:
     for first, second in itertools.pairwise(instructions):
         if second.opname.startswith("STORE_") and second.opname not in ("STORE_ATTR", "STORE_SUBSCR", "STORE_SLICE"):
             name = second.argval[0] if isinstance(second.argval, tuple) else second.argval
-            if isinstance(name, str):
-                found[first.offset] = name
-    return found
+            if isinstance(name, str):  # a call of a Python function is left at the end of the instruction, behind its caches
+                found.update(dict.fromkeys(range(first.offset, second.offset, 2), name))
+    return tuple_stores(code) | found
+
+
+def tuple_stores(code: CodeType) -> dict[int, str]:
+    """The same for Q, K = f(x), g(x), of which the source says which value is stored where."""
+    lines = linecache.getlines(code.co_filename)
+    places: dict[tuple[int | None, ...], str] = {}
+    opcodes = [i.opname.partition("_")[0] for i in dis.get_instructions(code)]
+    if ("STORE", "STORE") in itertools.pairwise(opcodes) or "SWAP" in opcodes:
+        for node in ast.walk(ast.parse("".join(lines))):
+            target, value = (node.targets[0], node.value) if isinstance(node, ast.Assign) else (None, None)
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+                for name, x in zip(target.elts, value.elts, strict=True):
+                    if isinstance(name, ast.Name):
+                        places[x.lineno, x.end_lineno, x.col_offset, x.end_col_offset] = name.id
+    return {2 * i: places[p] for i, p in enumerate(code.co_positions()) if p in places} if places else {}
 
 
 def kernel_variable() -> str:

@@ -1,0 +1,125 @@
+"""Compiled functions: arrays in, arrays out; also the value and the gradients of a function."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..chainrule.derivation import inside
+from ..chainrule.names import known_objects, name_values
+from ..errors import ShapeError, TensorTypeError
+from ..functional import Transform
+from ..symbols import Symbol, Trace, ancestors
+from ..trees import leaves, like
+from .builder import Builder
+from .capture import FORMS, capture, inlined, plain, signature
+from .fast import FastBuilder
+from .rewrite import SWAP, rewritten
+
+__all__ = ["Function"]
+
+
+class Function:
+    """What :func:`tinygrad_mlp.compile` makes of a function; called as that one, with arrays and Python numbers.
+
+    Attributes
+    ----------
+    source : the newest program, as text
+    programs : the compiled programs, by the shapes and dtypes of the arguments, at most ``cache``
+    """
+
+    def __init__(self, f: Callable[..., Any], *, exact: bool = False, cache: int = 8) -> None:
+        self.transform: Transform | None = getattr(f, "transform", None)
+        self.f, self.exact, self.cache = f, exact, cache
+        self.programs: OrderedDict[Any, CompiledFunction] = OrderedDict()
+        self.newest: CompiledFunction | None = None
+
+    def __call__(self, *args: Any) -> Any:
+        """The function's result: new arrays."""
+        ends = [plain(end) for arg in args for end in leaves(arg)]
+        key = (signature(ends), form_of(args))
+        compiled = self.programs.get(key)
+        if compiled is None or not compiled.fits():
+            compiled = self.newest = self.programs[key] = CompiledFunction(self, args)
+        self.programs.move_to_end(key)
+        while len(self.programs) > self.cache:
+            self.programs.popitem(last=False)
+        return compiled(ends)
+
+    @property
+    def source(self) -> str:
+        """The newest program, as text."""
+        return "# nothing is compiled yet: call the function once" if self.newest is None else self.newest.program.source
+
+    def __repr__(self) -> str:
+        name = getattr(self.f, "__name__", type(self.f).__name__)
+        return f"<compiled function {name}: {len(self.programs)} programs>"
+
+
+def form_of(tree: Any) -> Any:
+    """The form of a tree: what nested tuples, lists and dicts it is made of."""
+    if isinstance(tree, dict):
+        return ("dict", *((key, form_of(branch)) for key, branch in tree.items()))
+    return (type(tree).__name__, *map(form_of, tree)) if isinstance(tree, (tuple, list)) else None
+
+
+class CompiledFunction:
+    """The program for one combination of shapes."""
+
+    def __init__(self, function: Function, args: tuple[Any, ...]) -> None:
+        transform = function.transform
+        f = function.f if transform is None else transform.function
+        given = like(args, iter([plain(end) for end in leaves(args)]))
+        trace = Trace(swap={} if function.exact else SWAP)
+        wrt, many = ((), False) if transform is None else (transform.numbers(len(args)), transform.many)
+        captured = capture(f, given, trace, wrt, many)
+        self.modes = captured.modes
+        self.result = captured.result
+        ends = list(leaves(captured.result))
+        if transform is not None:
+            ends, self.result = self.differentiated(captured, transform, ends)
+        first = next((s for s in ends if s.op is not None), None)
+        forward = ancestors(leaves(captured.result))
+        wishes = name_values(forward, first, known_objects(forward, inside(f))) if first is not None else {}
+        checks = [s for _, s, _ in trace.checks]
+        target = Trace(inlined, FORMS) if function.exact else Trace(inlined, FORMS, rewritten)
+        found = target.replayed(ancestors([*ends, *captured.arguments, *checks]))
+        for old, name in wishes.items():
+            found[old].name = name
+        arguments = [found[s] for s in captured.arguments]
+        builder = Builder(arguments, {}, []) if function.exact else FastBuilder(arguments, {}, [], {}, {})
+        builder.quiet = {found[s] for s in trace.quiet if s in found} | target.quiet
+        fused = {s.inputs[1] for s in ancestors(found[s] for s in ends) if s.op is not None and s.op.name == "fused_cross_entropy"}
+        builder.checks += [(check, found[s], extra) for check, s, extra in trace.checks if found[s] not in fused]
+        outputs = [found[s] for s in ends]
+        self.program = builder.build([*outputs, *(found[s] for s in checks)], lambda b: returned(b, outputs))
+        self.run = self.program.bind({})
+
+    def differentiated(self, captured: Any, transform: Transform, ends: list[Symbol]) -> tuple[list[Symbol], Any]:
+        """The value and the gradients in place of the value."""
+        if len(ends) != 1 or ends[0].size != 1:
+            raise ShapeError(f"{transform.name}() is of a function with one number as result: write the sum of it")
+        if not captured.variables or any(s.dtype.kind not in "fc" for s in captured.variables):
+            raise TensorTypeError(f"{transform.name}() is with respect to floating numbers: name the right arguments, argnums=…")
+        adjoints = captured.trace.adjoints(ends[0], captured.variables)
+        gradients = [adjoints[s] for s in captured.variables]
+        tree = like(captured.tree, iter(gradients))
+        if transform.name == "grad":
+            return gradients, tree
+        return [*ends, *gradients], (captured.result, tree)
+
+    def fits(self) -> bool:
+        """Whether the modules are in the modes that the program was made for."""
+        return all(module.training is mode for module, mode in self.modes)
+
+    def __call__(self, ends: list[Any]) -> Any:
+        return like(self.result, iter(self.run(*ends)))
+
+
+def returned(b: Builder, outputs: list[Symbol]) -> str:
+    """The results as new arrays."""
+    array = b.function(np.array, "array")
+    return f"({', '.join(f'{array}({b.text(s)}, {b.dtype_name(s)})' for s in outputs)},)"
