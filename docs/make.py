@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tinygrad_mlp.listing import count, entries, rules_as_written
+import tinygrad_mlp as tg
+from tinygrad_mlp.chainrule.letters import lines_of
+from tinygrad_mlp.chainrule.notation import PLAIN
+from tinygrad_mlp.listing import count, entries, formulas, rules_as_written
 from tinygrad_mlp.primitive import TABLE
 
 DOCS = Path(__file__).parent
@@ -48,9 +51,16 @@ def rules() -> str:
         "What begins with `d.` is a derivation of several lines in `tinygrad_mlp/derivations/`, with its mathematics. For complex numbers see",
         "[NumPy code on Tensors](numpy.md#complex-numbers). This page is printed from the table by `.venv/bin/python docs/make.py`.",
         "",
+        "The formula is the rule itself, read with symbols in place of numbers, at one choice of shapes and parameters, mostly matrices of shape",
+        "(2, 3): rules that ask for shapes, as that of `matmul`, have more cases than the one that is shown. It is written so: `⊙` multiplies entry by",
+        "entry, a product without a sign is that of matrices (or with a number), `ᵀ` transposes the last two axes; fractions, powers and functions are of",
+        "each entry; `[c]` is 1 where the condition `c` is true, else 0; `i, j, k` count along the first, second and third axis, and an underlined one",
+        "stands for an axis of length 1, kept by a sum (`Σ_j̲`) or put in (`g_ij̲`); `0[2×3]` and `1[2×3]` are arrays of zeros and ones, `I[3]` is the",
+        "unit matrix; `x[…, 0:3]` picks as NumPy does; `T₁, T₂ …` are values that the next lines use. `tinygrad-mlp functions NAME` prints it too.",
+        "",
         "## Primitives",
         "",
-        "| function | in NumPy | rules |",
+        "| function | in NumPy | rules, and the same as formulas |",
         "| --- | --- | --- |",
     ]
     for entry in entries():
@@ -61,6 +71,7 @@ def rules() -> str:
         for i, rule in enumerate(written[entry.name]):
             letter = "inputs" if op.variadic else op.arrays[i] if i < len(op.arrays) else f"input {i + 1}"
             told.append(f"∂L/∂{letter} = `{rule}`".replace("|", "\\|") if rule != "no derivative" else f"{letter}: none")
+        told += [f"`{line}`" for line in formulas(entry.name)]
         lines.append(f"| `{entry.name}` | {names} | {'<br>'.join(told)} |")
     lines += ["", "## Composed functions", "", "| function | in NumPy | what it computes |", "| --- | --- | --- |"]
     for entry in entries():
@@ -70,7 +81,142 @@ def rules() -> str:
     return "\n".join([*lines, ""])
 
 
-PAGES = {"kinks.md": kinks, "rules.md": rules}
+NETWORK = """import numpy as np
+import tinygrad_mlp as tg
+from tinygrad_mlp import nn
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((6, 4))
+y = np.array([0, 1, 2, 0, 1, 2])
+model = nn.MLP([4, 5, 4, 3], activation="tanh", dtype=np.float64, rng=0)
+
+
+def loss(X, y):
+    return nn.cross_entropy(model(X), y)
+
+
+d = tg.derive(loss, X, y)
+"""
+"""The network of seed 002 with small layers."""
+
+SEED_LINES = [
+    ("layer 1", "Z⁽¹⁾ = X W⁽¹⁾ + b⁽¹⁾", "Z₁"),
+    ("", "A⁽¹⁾ = tanh(Z⁽¹⁾)", "A₁"),
+    ("layer 2", "Z⁽²⁾ = A⁽¹⁾ W⁽²⁾ + b⁽²⁾", "Z₂"),
+    ("", "A⁽²⁾ = tanh(Z⁽²⁾)", "A₂"),
+    ("output layer", "Z⁽³⁾ = A⁽²⁾ W⁽³⁾ + b⁽³⁾", "Z₃"),
+    ("its gradient", "∂J/∂Z⁽³⁾ = 1/m (P − Y), P = softmax(Z⁽³⁾)", "∂L/∂Z₃"),
+    ("", "∂J/∂W⁽³⁾ = A⁽²⁾ᵀ ∂J/∂Z⁽³⁾", "∂L/∂W₃"),
+    ("", "∂J/∂b⁽³⁾ = Σᵢ ∂J/∂Z⁽³⁾", "∂L/∂b₃"),
+    ("hidden layer 2", "∂J/∂A⁽²⁾ = ∂J/∂Z⁽³⁾ W⁽³⁾ᵀ", "∂L/∂A₂"),
+    ("", "∂J/∂Z⁽²⁾ = ∂J/∂A⁽²⁾ ⊙ (1 − (A⁽²⁾)²)", "∂L/∂Z₂"),
+    ("", "∂J/∂W⁽²⁾ = A⁽¹⁾ᵀ ∂J/∂Z⁽²⁾", "∂L/∂W₂"),
+    ("", "∂J/∂b⁽²⁾ = Σᵢ ∂J/∂Z⁽²⁾", "∂L/∂b₂"),
+    ("hidden layer 1", "∂J/∂A⁽¹⁾ = ∂J/∂Z⁽²⁾ W⁽²⁾ᵀ", "∂L/∂A₁"),
+    ("", "∂J/∂Z⁽¹⁾ = ∂J/∂A⁽¹⁾ ⊙ (1 − (A⁽¹⁾)²)", "∂L/∂Z₁"),
+    ("", "∂J/∂W⁽¹⁾ = Xᵀ ∂J/∂Z⁽¹⁾", "∂L/∂W₁"),
+    ("", "∂J/∂b⁽¹⁾ = Σᵢ ∂J/∂Z⁽¹⁾", "∂L/∂b₁"),
+]
+"""The formulas of seed 002 for the whole batch, and the line of the derivation that each is."""
+
+
+def network() -> tg.Derivation:
+    """What the page's program makes."""
+    space: dict[str, object] = {}
+    exec(NETWORK, space)
+    return space["d"]  # type: ignore[return-value]
+
+
+def derive() -> str:
+    """The page on derive: one network as source and as mathematics, beside the formulas of seed 002."""
+    d = network()
+    ours = {left: right for left, right, _ in lines_of(d.plan, PLAIN)}
+    rows = [f"| {layer} | `{theirs}` | `{left} = {ours[left]}` |" for layer, theirs, left in SEED_LINES]
+    text = d.markdown()
+    steps = text[text.index("**1.**") : text.index("**6.**")].strip()
+    return "\n".join(
+        [
+            "# The chain rule, written out",
+            "",
+            "`tg.derive` writes down the backpropagation of a computation: as a NumPy program that stands alone, and as mathematics. Nothing in it is",
+            "a template for networks. The rules of the [table](rules.md) are read with symbols in place of numbers, and what they write is simplified",
+            "as a person would: no `* 1`, no `+ 0`, common values once. So it works for every computation of functions of the table.",
+            "",
+            "- `tg.derive(loss)`: of a loss that has been computed;",
+            "- `tg.derive(f, X, y)`: of a function, which is called once with values that have shapes and no numbers.",
+            "",
+            "What comes back has `source()`, `latex()` and `markdown()`; in a notebook it shows itself. `markdown(with_numbers=True)` puts the numbers",
+            "of the example beside every line. A gradient can be derived again: record it with `create_graph=True`, and derive a loss made of it.",
+            "",
+            "## A network with three layers",
+            "",
+            "This page is made by `.venv/bin/python docs/make.py`, which runs",
+            "",
+            "```python",
+            NETWORK.rstrip(),
+            "```",
+            "",
+            "### `print(d.source())`",
+            "",
+            "```python",
+            d.source().rstrip(),
+            "```",
+            "",
+            "### `print(d.latex())`",
+            "",
+            "```math",
+            d.latex(),
+            "```",
+            "",
+            "### `print(d.markdown())`",
+            "",
+            "gives a reason for each line. The first five steps of the way back:",
+            "",
+            fenced(steps),
+            "",
+            "## Beside the formulas of seed 002",
+            "",
+            "Seed 002 derives the same network by hand: tanh, tanh, softmax, cross-entropy. Its formulas for the whole batch, and the lines above, one by",
+            "one; `J` there is `L` here, and a layer's number in brackets is an index. `tests/test_mathematics.py` computes both columns and compares the",
+            "numbers.",
+            "",
+            "| | seed 002 | `tg.derive` |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+            "In the line of `∂L/∂Z₃` the fraction is `P` and the bracket is `Y`: the softmax is computed from `E`, the exponentials of the",
+            "shifted logits, as the forward pass has them already.",
+            "",
+            "The seed writes a single neuron's layer with columns, z = W a + b with W of shape (n_out, n_in), and the batch with rows, Z = X W + b with W",
+            "of shape (n_in, n_out). One is the other transposed: z = Zᵀ, a = Aᵀ, and the column form's W is the row form's Wᵀ. The gradients follow:",
+            "∂L/∂W = ∂L/∂z aᵀ in columns is (Aᵀ ∂L/∂Z)ᵀ in rows, ∂L/∂a = Wᵀ ∂L/∂z is (∂L/∂Z Wᵀ)ᵀ, and the sum for b runs over the columns. With square",
+            "layers no shape tells the two apart.",
+            "",
+            "Where the seed is not exact:",
+            "",
+            "- The derivative of the binary cross-entropy is given for one example, its loss as a mean over m: as they stand the derivative is m times too large.",
+            "- The 1/m stands in ∂J/∂Z here; in seed 004 it stands in the gradients of W and b. Taking both gives 1/m².",
+            "- The loss section is about binary cross-entropy and a sigmoid, while the network ends in a softmax; its cross-entropy J is not defined.",
+            "- The algorithm's text is about two layers of weights, with a⁽²⁾ the output; the formulas have three, with P the output.",
+            "- The product for vanishing gradients begins one layer too late: σ′(z⁽¹⁾) and the input are missing. It is a bound, no proportion.",
+            "- What it calls Xavier's initialisation, a variance of 1/n_in, is LeCun's; Glorot's is 2/(n_in + n_out).",
+            "- Both quotients for tanh overflow for large |z|, and the softmax is given without taking the maximum away.",
+            "- Gradients are exact up to rounding, and where there is a derivative.",
+            "",
+        ]
+    )
+
+
+def fenced(text: str) -> str:
+    """Formulas in the form that GitHub renders and that no Markdown changes."""
+    parts = text.split("$$")
+    parts[1::2] = [f"```math\n{part.strip()}\n```" for part in parts[1::2]]
+    inline = [part.split("$") for part in parts[::2]]
+    parts[::2] = ["".join(f"$`{p}`$" if i % 2 else p for i, p in enumerate(pieces)) for pieces in inline]
+    return "".join(parts)
+
+
+PAGES = {"kinks.md": kinks, "rules.md": rules, "derive.md": derive}
 
 
 def main() -> int:

@@ -484,3 +484,138 @@ def test_the_graph_names_what_goes_in(small, out):
     source = (out / "graph.dot").read_text()
     for name in ("X", "y", "W1", "b1", "cross_entropy"):
         assert f'"{name}\\n' in source
+
+
+# --- derive -----------------------------------------------------------------------------------------------------------
+
+MODEL_FILE = """
+import numpy as np
+from tinygrad_mlp import Tensor
+
+w = Tensor([0.5, 0.5], requires_grad=True)
+X, y = np.ones((3, 2)), np.zeros(3)
+
+def loss(X, y):
+    return np.sum((X @ w - y) ** 2)
+
+def branching(X):
+    return np.sum(X @ w) if X[0, 0] > 0 else np.sum(w)
+
+def other(Z):
+    return np.sum(Z @ w)
+
+def pixels(X):
+    return X @ w
+
+number = 3
+"""
+
+
+def derive(*options):
+    return cli.main(["derive", *map(str, options)])
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    path = tmp_path / "model.py"
+    path.write_text(MODEL_FILE, encoding="utf-8")
+    return path
+
+
+def written(text):
+    space = {}
+    exec(compile(text, "written.py", "exec"), space)  # noqa: S102  # what is tested
+    return space
+
+
+def test_derive_writes_the_source_of_a_network(capsys):
+    assert derive("--sizes", "784,128,10", "--activation", "tanh") == 0
+    out, err = capsys.readouterr()
+    assert not err
+    assert "dZ1 = dA1 * (1 - A1 * A1)" in out
+    assert "X  : (32, 784), float32" in out
+    rng = np.random.default_rng(0)
+    parameters = [rng.standard_normal(shape).astype(np.float32) for shape in ((784, 128), 128, (128, 10), 10)]
+    X, y = rng.standard_normal((32, 784)).astype(np.float32), rng.integers(0, 10, 32)
+    loss, gradients = written(out)["loss_and_gradients"](X, y, *parameters)
+    names = dict(zip(("W1", "b1", "W2", "b2"), parameters, strict=True))
+    by_hand = manual.backprop(names, X, y, "tanh", "cross_entropy")
+    assert float(loss) == by_hand.loss
+    assert all(same_bits(gradients[name], g) for name, g in by_hand.gradients.items())
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_derive_knows_every_loss_and_option(loss, capsys):
+    assert derive("--sizes", "3,4,2", "--loss", loss, "--batch-size", 5, "--dtype", "float64") == 0
+    out = capsys.readouterr().out
+    assert "X  : (5, 3), float64" in out
+    assert "loss_and_gradients" in written(out)
+
+
+@pytest.mark.parametrize(("style", "text"), [("latex", r"\partial"), ("markdown", "W_1")])
+def test_derive_writes_mathematics(style, text, capsys):
+    assert derive("--sizes", "3,2", "--batch-size", 2, "--format", style) == 0
+    out = capsys.readouterr().out
+    assert text in out
+    if style == "markdown":
+        assert derive("--sizes", "3,2", "--batch-size", 2, "--format", style, "--with-numbers") == 0
+        assert len(capsys.readouterr().out) > len(out)
+
+
+def test_derive_reads_a_function_in_a_file(model_file, tmp_path, capsys):
+    assert derive(f"{model_file}:loss", "-o", tmp_path / "step.py") == 0
+    assert capsys.readouterr() == ("", "")
+    text = (tmp_path / "step.py").read_text(encoding="utf-8")
+    loss, gradients = written(text)["loss_and_gradients"](np.ones((3, 2)), np.zeros(3), np.array([0.5, 0.5]))
+    assert loss == 3
+    assert gradients["w"].tolist() == [6, 6]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    model_file.write_text(MODEL_FILE + "inputs = (np.ones((7, 2)),)\n", encoding="utf-8")
+    assert derive(f"{model_file}:other") == 0
+    assert "Z : (7, 2), float64" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "give --sizes for a network, or FILE:FUNCTION"),
+        (("model.py:loss", "--sizes", "3,2"), "give --sizes for a network, or FILE:FUNCTION"),
+        (("model.py:loss", "--loss", "mse"), "--loss is of networks, not of functions in files"),
+        (("--sizes", "3,2", "--with-numbers"), "--with-numbers needs --format markdown"),
+        (("--sizes", "3"), "a network needs two widths at least"),
+        (("--sizes", "3,2", "--batch-size", "0"), "the batch size must be at least 1"),
+        (("--sizes", "3,2", "--activation", "rleu"), "did you mean 'relu'"),
+        (("--sizes", "3,2", "--loss", "mes"), "did you mean 'mse'"),
+        (("--sizes", "3,2", "--dtype", "float23"), "did you mean 'float32'"),
+        (("model.py",), "expected FILE:FUNCTION"),
+        (("nowhere.py:loss",), "there is no file nowhere.py"),
+        (("{file}:los",), "did you mean 'loss'"),
+        (("{file}:number",), "number is no function but int"),
+        (("{file}:other",), "other() takes Z, of which there is no example"),
+        (("{file}:branching",), "model.py:12: a value is not known while the function is traced"),
+        (("{file}:pixels",), "has shape (3,), but a derivation starts at one number"),
+        (("--sizes", "3,2", "-o", "{folder}/no/such/folder/x.py"), "cannot write"),
+    ],
+)
+def test_derive_says_what_is_wrong(options, message, model_file, capsys):
+    given = [str(option).format(file=model_file, folder=model_file.parent) for option in options]
+    assert derive(*given) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert message in err
+    assert err.startswith("tinygrad-mlp: ")
+    assert err.count("\n") == 1
+
+
+def test_derive_says_which_line_of_a_file_fails(model_file, capsys):
+    model_file.write_text("x = 1\ny = x / 0\n", encoding="utf-8")
+    assert derive(f"{model_file}:loss") == 2
+    assert f"{model_file}:2 fails: ZeroDivisionError: division by zero" in capsys.readouterr().err
+
+
+def test_derive_help_teaches(capsys):
+    with pytest.raises(SystemExit):
+        derive("--help")
+    text = capsys.readouterr().out
+    for word in ("examples:", "FILE:FUNCTION", "exit codes", "`inputs`", "--with-numbers"):
+        assert word in text

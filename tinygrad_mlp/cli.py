@@ -48,6 +48,27 @@ exit codes: 0, or 2 if no function has such a name
 """
 
 
+DERIVE = """\
+Write the chain rule of a computation: by default as a Python module that needs nothing but NumPy, with one function that
+computes the loss and all gradients, forward then backward, a line for each step and a comment that says which gradient it is.
+
+The computation is that of a network, by its sizes, or that of a function in a file of yours. The file is run; the function's
+example inputs are its variable `inputs`, a tuple, or else the variables that have the names of the function's arguments. Only
+their shapes and dtypes count. The gradients are those of the Tensors with requires_grad=True and of the modules that the
+function uses; if there are none, of all its floating arguments.
+"""
+
+DERIVE_EXAMPLES = """\
+examples:
+  tinygrad-mlp derive --sizes 784,128,10                           an MLP with ReLU and cross-entropy, 32 rows at a time
+  tinygrad-mlp derive --sizes 4,8,1 --activation tanh --loss mse --batch-size 1 -o step.py
+  tinygrad-mlp derive --sizes 3,2 --batch-size 2 --format markdown --with-numbers      with the numbers of an example
+  tinygrad-mlp derive model.py:loss --format latex                 loss(X, y) in model.py, which defines X and y too
+
+exit codes: 0, or 2 if the command or the file cannot be used
+"""
+
+
 def sizes(text: str) -> list[int]:
     """Widths from ``64,32,10``."""
     try:
@@ -116,6 +137,31 @@ def parser() -> argparse.ArgumentParser:
         epilog=FUNCTIONS_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    derive = commands.add_parser(
+        "derive",
+        help="write the chain rule of a network or a function, as NumPy source or as mathematics",
+        description=DERIVE,
+        epilog=DERIVE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    derive.add_argument("target", nargs="?", metavar="FILE:FUNCTION", help="a function in a Python file, in place of --sizes")
+    derive.add_argument("--sizes", type=sizes, metavar="N,N,…", help="the widths of an MLP, input first")
+    derive.add_argument(
+        "--activation", metavar="NAME", help="relu (default), leaky_relu, sigmoid, tanh, softplus, softmax, identity"
+    )
+    derive.add_argument(
+        "--loss",
+        dest="loss_name",
+        metavar="NAME",
+        help="cross_entropy (default), bce, mse, cross_entropy_probabilities, bce_probabilities",
+    )
+    derive.add_argument("--batch-size", type=int, metavar="N", help="rows of the batch (default: 32)")
+    derive.add_argument("--dtype", metavar="NAME", help="float32 (default) or float64")
+    derive.add_argument(
+        "--format", choices=("source", "latex", "markdown"), default="source", help="source (default), latex or markdown"
+    )
+    derive.add_argument("--with-numbers", action="store_true", help="with --format markdown: the numbers of an example too")
+    derive.add_argument("-o", "--out", metavar="FILE", help="write to FILE, in one step, and not to the terminal")
     functions.add_argument("name", nargs="?", default="", help="only functions whose name contains this, with their rules")
     return top
 
@@ -138,6 +184,49 @@ def list_functions(name: str) -> int:
     return 0
 
 
+NETWORK = {"activation": "relu", "loss_name": "cross_entropy", "batch_size": 32, "dtype": "float32"}
+"""The options of a network to derive, with their defaults."""
+
+
+def derive(arguments: argparse.Namespace) -> int:
+    """Print or write a derivation; 2 if there is none."""
+    given = {name: getattr(arguments, name) for name in NETWORK if getattr(arguments, name) is not None}
+    mistake = ""
+    if (arguments.target is None) == (arguments.sizes is None):
+        mistake = "give --sizes for a network, or FILE:FUNCTION, one of the two: tinygrad-mlp derive --sizes 784,128,10"
+    elif arguments.target is not None and given:
+        mistake = (
+            f"--{next(iter(given)).removesuffix('_name').replace('_', '-')} is of networks, not of functions in files: leave it out"
+        )
+    elif arguments.with_numbers and arguments.format != "markdown":
+        mistake = "--with-numbers needs --format markdown"
+    if mistake:
+        print(f"tinygrad-mlp: {mistake}", file=sys.stderr)
+        return 2
+    from pathlib import Path
+
+    from .chainrule.command import of_file, of_network, text_of, write
+    from .errors import GraphError, TensorTypeError, TraceError, UnsupportedError
+
+    try:
+        found = of_file(arguments.target) if arguments.target else of_network(arguments.sizes, **{**NETWORK, **given})
+        text = text_of(found, arguments.format, arguments.with_numbers)
+        if arguments.out:
+            write(Path(arguments.out), text)
+            return 0
+    except (
+        DataError, SettingError, ShapeError, UnknownNameError, GraphError, TensorTypeError, TraceError, UnsupportedError
+    ) as error:  # fmt: skip
+        print(f"tinygrad-mlp: {error}", file=sys.stderr)
+        return 2
+    try:
+        print(text.removesuffix("\n"), flush=True)
+    except BrokenPipeError:  # the reader of our output has gone: `tinygrad-mlp derive … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -146,6 +235,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if arguments.command == "functions":
         return list_functions(arguments.name)
+    if arguments.command == "derive":
+        return derive(arguments)
     from .prove import Settings, prove  # after the parsing: --help and mistakes answer at once
 
     settings = Settings(**{f.name: getattr(arguments, f.name) for f in fields(Settings)})

@@ -8,11 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from .chainrule.mathematics import steps
+from .chainrule.notation import LATEX, PLAIN, Notation, Text
 from .dispatch import is_numpys, name_of
 from .namespace import HELPERS, constant_almost_everywhere
-from .primitive import BY_NUMPY, COMPOSED, COMPOSED_BY_NUMPY, TABLE
+from .primitive import BY_NUMPY, COMPOSED, COMPOSED_BY_NUMPY, TABLE, Primitive
+from .symbols import Symbol, Trace
 
-__all__ = ["Entry", "count", "entries", "rules_as_written", "table"]
+__all__ = ["EXAMPLES", "Entry", "count", "entries", "formulas", "read", "rules_as_written", "table"]
 
 
 class Entry(NamedTuple):
@@ -75,6 +80,76 @@ def written(source: str, rule: ast.expr) -> str:
     return " ".join((ast.get_source_segment(source, body) or "").split())
 
 
+EXAMPLES: dict[str, tuple[list[tuple[int, ...]], dict[str, Any]]] = {
+    "matmul": ([(2, 3), (3, 4)], {}), "linear": ([(2, 3), (3, 4), (4,)], {}), "vecdot": ([(2, 3), (2, 3)], {}),
+    "contract": ([(2, 3), (3, 4)], {"subscripts": "ij,jk->ik"}), "convolve": ([(4,), (3,)], {}),
+    "cross_entropy": ([(4, 3), (4,)], {}), "concat": ([(2, 3), (2, 1)], {"axis": 1}), "stack": ([(2, 3), (2, 3)], {}),
+    "reshape": ([(2, 3)], {"shape": (6,)}), "broadcast_to": ([(1, 3)], {"shape": (2, 3)}), "squeeze": ([(2, 1, 3)], {"axis": 1}),
+    "permute_dims": ([(2, 3)], {}), "roll": ([(4,)], {"shift": 1}), "getitem": ([(4, 3)], {"index": (slice(1, 3), 0)}),
+    "scatter": ([(2,)], {"shape": (4, 3), "index": (slice(1, 3), 0)}), "setitem": ([(4, 3), (2,)], {"index": (slice(1, 3), 0)}),
+    "astype": ([(2, 3)], {"dtype": np.dtype(np.float64)}), "recurrence": ([(4,), (4,)], {}),
+    "cumulative_sum": ([(4,)], {"axis": 0}), "cumulative_prod": ([(4,)], {"axis": 0}),
+    **{name: ([(2, 3)], {"axis": 1}) for name in ("sum", "mean", "prod", "max", "min", "var", "std", "logsumexp")},
+    "linalg.vector_norm": ([(2, 3)], {"axis": 1}),
+    **{f"linalg.{name}": ([(3, 3)], {}) for name in
+       ("inv", "det", "cofactor", "logabsdet", "det_sign", "cholesky", "eigvalsh", "eigh_packed", "svdvals", "svd_packed", "pinv")},
+    "linalg.solve": ([(3, 3), (3, 2)], {}), "linalg.cofactor_dx": ([(3, 3), (3, 3)], {}), "linalg.qr_packed": ([(4, 3)], {}),
+    **{f"fft.{name}": ([(4,)], {}) for name in ("fft", "ifft", "rfft", "irfft")},
+}  # fmt: skip
+"""The shapes and parameters at which a rule is read to print its formula, where they are not (2, 3) and the defaults."""
+
+KINDS = {"cross_entropy": {1: "i"}, "where": {0: "?"}, "ldexp": {1: "i"}, "imag": {0: "D"}, "angle": {0: "D"}, "conj": {0: "D"},
+         "linalg.det_sign": {0: "D"}, "sign": {0: "D"}, "fft.irfft": {0: "D"}}  # fmt: skip
+"""Arguments of a formula that are not real numbers: integers, conditions, complex ones, for which the rule says more."""
+
+
+def read(op: Primitive, notation: Notation = LATEX) -> tuple[list[tuple[str, str, str]], dict[str, Any]]:
+    """The formulas of a primitive's rules, read with Symbols: what it is the gradient of, the left and the right side of each line.
+
+    The last line of each rule is the gradient; lines before it are values that it uses, T₁ … The dict has the arrays of numbers
+    that occur in them, by name.
+    """
+    shapes, given = EXAMPLES.get(op.name, ([(2, 3)] * len(op.rules), {}))
+    params = {**op.params, **given}
+    letters = [f"x{i}" for i in range(1, len(shapes) + 1)] if op.variadic else list(op.arrays)
+    lines: list[tuple[str, str, str]] = []
+    arrays: dict[str, Any] = {}
+
+    def array(x: Any) -> str:
+        name = next((name for name, known in arrays.items() if np.array_equal(known, x)), f"C{len(arrays) + 1}")
+        arrays[name] = x
+        return notation.name(name).text
+
+    for place, rule in enumerate(op.rules):
+        if rule is None:
+            continue
+        trace, names = Trace(), dict[Symbol, Text]()
+
+        def leaf(name: str, shape: tuple[int, ...], dtype: Any, trace: Trace = trace, names: dict[Symbol, Text] = names) -> Symbol:
+            symbol = trace.leaf(shape, dtype, "input", name=name)
+            names[symbol] = notation.name(name)
+            return symbol
+
+        kinds = KINDS.get(op.name, {})
+        inputs = [leaf(n, s, kinds.get(i, "d")) for i, (n, s) in enumerate(zip(letters, shapes, strict=True))]
+        result = trace.apply(op, inputs, params)
+        z, g = leaf("z", result.shape, result.dtype), leaf("g", result.shape, result.dtype)
+        found = rule(g, z, *inputs, **params)
+        several = list(found) if isinstance(found, (list, tuple)) else [found]
+        before, values = steps(several, names, array, notation)
+        titles = letters if op.variadic else [letters[place]]
+        lines += [(titles[-1] if len(titles) == 1 else "", left, right) for left, right in before]
+        lines += [
+            (title, notation.gradient(notation.name(title).text).text, value) for title, value in zip(titles, values, strict=True)
+        ]
+    return lines, arrays
+
+
+def formulas(name: str, notation: Notation = PLAIN) -> list[str]:
+    """The formulas of one primitive, a line each."""
+    return [f"{left} = {right}" for _, left, right in read(TABLE[name], notation)[0]]
+
+
 def table(search: str = "") -> str:
     """The list as text, for the command line; only the names that contain the search."""
     shown = [entry for entry in entries() if search in entry.name or any(search in name for name in entry.numpy)]
@@ -93,6 +168,8 @@ def table(search: str = "") -> str:
                     first_sentence(rule_itself) if rule.startswith("d.") and (rule_itself := op.rules[i] if op else None) else ""
                 )
                 lines += [f"        {derivation}"] if derivation else []
+            if op is not None:
+                lines += [f"    {'as a formula:' if i == 0 else '':13} {line}" for i, line in enumerate(formulas(entry.name))]
             lines += [f"    {line}" for line in (entry.text, f"at a kink: {entry.kink}" if entry.kink else "") if line]
     numbers = count()
     if not search:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import GraphError, ShapeError, TensorTypeError
-from ..graph import Node
+from ..graph import Node, topological
 from ..nn import Module
 from ..symbols import Symbol, Trace, Traced, ancestors, symbol_of, tracing
+from .markdown import latex_of, markdown_of
 from .names import identifier, known_objects
 from .plan import Plan, plan
 from .source import source_of
@@ -68,7 +69,7 @@ def derive(f: Any, *examples: Any, names: Mapping[str, Any] | None = None) -> De
     if isinstance(f, Node):
         if examples:
             raise TensorTypeError("derive(loss) takes the loss alone: the arguments are in its graph")
-        return of_loss(f, known_objects(*around))
+        return of_loss(f, around)
     if not callable(f):
         raise TensorTypeError(f"derive() takes a Tensor or a function (got {f!r}): write tg.derive(loss) or tg.derive(f, X, y)")
     return of_function(f, examples, given, around)
@@ -80,57 +81,92 @@ def one_number(shape: tuple[int, ...], what: str) -> None:
         raise ShapeError(f"{what} has shape {shape}, but a derivation starts at one number: write np.sum(y), or weight it first")
 
 
-def of_loss(loss: Node, objects: Mapping[int, str]) -> Derivation:
+def of_loss(loss: Node, around: Sequence[Mapping[str, Any]]) -> Derivation:
     """The derivation of a recorded loss."""
     if not loss.tracked:
         raise GraphError("derive() of a tensor without a graph: no input requires gradients, or it was computed under no_grad()")
     one_number(loss.array.shape, "this tensor")
     trace = Trace()
+    fold_seeds(trace, loss, known_objects((), *around))
     symbol = trace.tensor(loss)
     wrt = [s for s in ancestors([symbol]) if s.role == "parameter"]
+    objects = known_objects(wrt, *around)
+    name_arrays(trace, objects)
     return Derivation(plan(trace, symbol, in_order(wrt, objects), objects), "loss_and_gradients")
+
+
+def name_arrays(trace: Trace, objects: Mapping[int, str]) -> None:
+    """Arrays that were copied when they were recorded have the names of the user's own ones."""
+    for key, symbol in trace.of_array.items():
+        if key in objects and not symbol.name:
+            symbol.name = objects[key]
+
+
+def fold_seeds(trace: Trace, loss: Node, objects: Mapping[int, str]) -> None:
+    """The 1 that starts an inner tg.gradients(…, create_graph=True), and what rules have made of it: numbers, no inputs.
+
+    They are Tensors of equal entries without a graph for which the user has no name.
+    """
+    for node in topological(loss):
+        for x in node.inputs:
+            if isinstance(x, Node) and x.op is None and not x.tracked and id(x) not in objects and x.array.dtype.kind in "fc":
+                array = x.array
+                if array.size and np.all(array == array.flat[0]):
+                    trace.of_tensor[x] = trace.full(array.shape, array.flat[0], array.dtype)
 
 
 def of_function(f: Callable[..., Any], examples: tuple[Any, ...], names: Mapping[str, Any], around: list[Any]) -> Derivation:
     """The derivation of a function at the shapes of the examples."""
-    trace = Trace()
     titles = argument_names(f, len(examples))
+    trace, result = traced(f, titles, examples, names, every=False)
+    if not result.tracked and not any(isinstance(e, Node) and e.tracked for e in examples):
+        trace, result = traced(f, titles, examples, names, every=True)
+    one_number(result.shape, "the result of the function")
+    if not result.tracked:
+        raise GraphError("the function's result depends on nothing that requires gradients: pass Tensors with requires_grad=True")
+    modules = {t: e for t, e in zip(titles, examples, strict=True) if isinstance(e, Module)}
+    wrt = [s for s in ancestors([result]) if s.role == "parameter"]
+    objects = known_objects(wrt, names, modules, inside(f), *around)
+    name_arrays(trace, objects)
+    title = identifier(getattr(f, "__name__", type(f).__name__))
+    title = f"{title}_and_gradients" if title.isidentifier() and not title.startswith("_lambda") else "loss_and_gradients"
+    return Derivation(plan(trace, result, in_order(wrt, objects), objects, traced=True), title)
+
+
+def traced(
+    f: Callable[..., Any], titles: Sequence[str], examples: Sequence[Any], names: Mapping[str, Any], every: bool
+) -> tuple[Trace, Symbol]:
+    """Call f with Symbols in place of the examples. ``every``: differentiate with respect to all floating ones."""
+    trace = Trace()
     arguments: list[Any] = []
-    inputs: list[Symbol] = []
     for title, example in zip(titles, examples, strict=True):
         if isinstance(example, Module):
             arguments.append(example)
             continue
-        value = example if isinstance(example, Node) else np.asarray(example)
-        array = value.array if isinstance(value, Node) else value
-        if array.dtype.kind not in "biufc":
-            raise TensorTypeError(f"an example is an array, a Tensor or a Module (got {example!r})")
-        tracked = bool(getattr(value, "tracked", False))
+        array = example.array if isinstance(example, Node) else as_array(example, title)
+        tracked = bool(getattr(example, "tracked", False)) or (every and array.dtype.kind in "fc")
+        title = next((wished for wished, value in names.items() if value is example), title)
+        value = example if isinstance(example, (Node, np.ndarray)) else array
         symbol = trace.leaf(array.shape, array.dtype, "parameter" if tracked else "input", value, identifier(title), tracked)
-        inputs.append(symbol)
         arguments.append(Traced(symbol))
-    modules = {t: e for t, e in zip(titles, examples, strict=True) if isinstance(e, Module)}
-    objects = known_objects(names, modules, inside(f), *around)
-    for wished, value in names.items():
-        for symbol in inputs:
-            symbol.name = wished if symbol.value is value else symbol.name
-    if not any(s.tracked for s in inputs) and not any(
-        isinstance(v, (Module, Node)) for v in (*modules.values(), *inside(f).values())
-    ):
-        for symbol in inputs:
-            symbol.tracked = symbol.dtype.kind in "fc"
-            symbol.role = "parameter" if symbol.tracked else "input"
     with tracing(trace):
         result = symbol_of(f(*arguments))
+    if isinstance(result, Node):
+        raise GraphError("the function's result does not depend on its arguments or parameters: it is a constant Tensor")
     if not isinstance(result, Symbol):
         raise TensorTypeError(f"derive() is of a function whose result depends on its arguments; it returned {result!r}")
-    one_number(result.shape, "the result of the function")
-    if not result.tracked:
-        raise GraphError("the function's result depends on nothing that requires gradients: pass Tensors with requires_grad=True")
-    wrt = [s for s in ancestors([result]) if s.role == "parameter"]
-    title = identifier(getattr(f, "__name__", type(f).__name__))
-    title = f"{title}_and_gradients" if title.isidentifier() and not title.startswith("_lambda") else "loss_and_gradients"
-    return Derivation(plan(trace, result, in_order(wrt, objects), objects), title)
+    return trace, result
+
+
+def as_array(example: Any, title: str) -> Any:
+    """An example as an array of numbers."""
+    try:
+        array = np.asarray(example)
+    except ValueError as error:
+        raise TensorTypeError(f"the example for {title} is an array, a Tensor or a Module (got {example!r})") from error
+    if array.dtype.kind not in "biufc":
+        raise TensorTypeError(f"the example for {title} is an array, a Tensor or a Module (got {example!r})")
+    return array
 
 
 def in_order(wrt: list[Symbol], objects: Mapping[int, str]) -> list[Symbol]:
@@ -152,7 +188,7 @@ def inside(f: Callable[..., Any]) -> dict[str, Any]:
     """What a function refers to by name: the variables of its closure, its globals, the object that it is a method of."""
     found: dict[str, Any] = {}
     owner = f if isinstance(f, Module) else getattr(f, "__self__", None)
-    if isinstance(owner, Module):
+    if owner is not None:
         found["self"] = owner
     function = inspect.unwrap(getattr(f, "__func__", f))
     code = getattr(function, "__code__", None)
@@ -163,18 +199,37 @@ def inside(f: Callable[..., Any]) -> dict[str, Any]:
                 found[name] = cell.cell_contents
             except ValueError:  # a variable that has no value yet
                 continue
-    return found
+    return dict(sorted(found.items(), key=lambda item: item[1].stamp if isinstance(item[1], Node) else 0))  # as they were made
 
 
 class Derivation:
     """The chain rule of one computation, written out. Made by :func:`derive`."""
 
     def __init__(self, plan: Plan, function: str) -> None:
-        self.plan, self.function = plan, function
+        self.plan, self.function = plan, plan.titles.free(function)
 
     def source(self) -> str:
         """A Python module that needs NumPy only, with one function: the loss and the gradients by name, a line for each step."""
         return source_of(self.plan, self.function)
+
+    def latex(self) -> str:
+        """The lines as mathematics: one ``aligned`` environment, which KaTeX and MathJax render."""
+        return latex_of(self.plan)
+
+    def markdown(self, with_numbers: bool = False) -> str:
+        """The derivation step by step: each forward line, its local derivative, the gradient that arrives, what results, and why.
+
+        ``with_numbers`` adds the values on the example data; of arrays with more than 64 entries the corner.
+
+        Raises
+        ------
+        DataError
+            If there are no numbers: an input without an example.
+        """
+        return markdown_of(self.plan, with_numbers)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
 
     def __repr__(self) -> str:
         names = ", ".join(self.plan.gradients)

@@ -6,8 +6,8 @@ import builtins
 import itertools
 import keyword
 import re
-from collections.abc import Iterable, Mapping
-from types import CodeType
+from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -44,11 +44,12 @@ def parameter_names(module: Module, prefix: str = "") -> dict[Node, str]:
     return {p: identifier(f"{prefix}{name}") for name, p in module.named_parameters()}
 
 
-def known_objects(*sources: Mapping[str, Any]) -> dict[int, str]:
+def known_objects(symbols: Iterable[Symbol], *sources: Mapping[str, Any]) -> dict[int, str]:
     """Names by the identity of Tensors and arrays, from variables; modules give the names of their parameters.
 
-    With two modules, the names carry that of their module.
+    If parameters of two modules are among the values of ``symbols``, the names carry that of their module.
     """
+    occur = {id(s.value) for s in symbols if s.role == "parameter"}
     found: dict[int, str] = {}
     modules: dict[Module, str] = {}
     for variables in sources:
@@ -56,7 +57,7 @@ def known_objects(*sources: Mapping[str, Any]) -> dict[int, str]:
             if isinstance(value, Module):
                 modules.setdefault(value, name)
     inside = {m for module in modules for _, m in module.named_modules() if m is not module}
-    outer = {module: name for module, name in modules.items() if module not in inside}
+    outer = {m: name for m, name in modules.items() if m not in inside and any(id(p) in occur for p in m.parameters())}
     for module, name in outer.items():
         for parameter, title in parameter_names(module, f"{identifier(name)}_" if len(outer) > 1 else "").items():
             found.setdefault(id(parameter), title)
@@ -64,27 +65,50 @@ def known_objects(*sources: Mapping[str, Any]) -> dict[int, str]:
         for name, value in variables.items():
             if isinstance(value, (Node, np.ndarray)) and not name.startswith("_"):
                 found.setdefault(id(value), name)
-            elif isinstance(value, (list, tuple, dict)) and len(value) <= 1000:
-                for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-                    if isinstance(part, Node) and part.op is None:
-                        found.setdefault(id(part), identifier(str(key)) if isinstance(key, str) else f"{identifier(name)}{key}")
+            for title, part in parts_of(name, value):
+                if isinstance(part, Node) and part.op is None:
+                    found.setdefault(id(part), identifier(title))
     return found
+
+
+def parts_of(name: str, value: Any, deep: bool = True) -> Iterator[tuple[str, Any]]:
+    """What a list, a dict or an object of the user's holds, with names: weights0, weights1; the keys; the attributes."""
+    if isinstance(value, (list, tuple)) and len(value) <= 1000:
+        for i, part in enumerate(value):
+            yield f"{name}{i}", part
+            if deep and isinstance(part, (list, tuple, dict)):
+                yield from parts_of(f"{name}{i}_", part, deep=False)
+    elif isinstance(value, dict) and len(value) <= 1000:
+        for key, part in value.items():
+            yield (key if isinstance(key, str) else f"{name}{key}"), part
+    elif (
+        deep
+        and isinstance(getattr(value, "__dict__", None), dict)
+        and not isinstance(value, (type, ModuleType, Module, FunctionType))
+    ):
+        for key, part in vars(value).items():
+            yield key, part
+            yield from parts_of(key, part, deep=False)
 
 
 class Names:
     """Gives every value a name of its own."""
 
-    def __init__(self) -> None:
-        self.taken: set[str] = set(RESERVED)
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken: set[str] = {*RESERVED, *taken}
         self.of: dict[Symbol, str] = {}
 
     def give(self, symbol: Symbol, wish: str) -> str:
-        """The wished-for name, with a number or an underscore behind it if it is taken."""
+        """The wished-for name, with a number behind it if it is taken."""
+        self.of[symbol] = self.free(wish)
+        return self.of[symbol]
+
+    def free(self, wish: str) -> str:
+        """The wished-for name or one like it, taken from now on."""
         wish = identifier(wish)
         candidates = itertools.chain([wish], (f"{wish}_{i}" for i in itertools.count(2)))
         name = next(name for name in candidates if name not in self.taken)
         self.taken.add(name)
-        self.of[symbol] = name
         return name
 
 
@@ -95,18 +119,12 @@ def name_values(symbols: Iterable[Symbol], loss: Symbol, objects: Mapping[int, s
     for symbol in listed:
         if symbol.op is None and symbol.fill is None:
             wishes[symbol] = symbol.name or objects.get(id(symbol.value)) or by_use(symbol, listed)
-    last_of: dict[tuple[CodeType, int], Symbol] = {}
-    for symbol in listed:
-        if symbol.op is not None and symbol.origin is not None:
-            last_of[symbol.origin] = symbol
+    stored = stored_names(listed)
     by_line: dict[str, list[Symbol]] = {}
     for symbol in listed:
         if symbol.op is None or symbol is loss:
             continue
-        name = symbol.name or of_layer(symbol, wishes)
-        if not name and symbol.origin is not None:
-            stored = stores(symbol.origin[0]).get(symbol.origin[1], "")
-            name = stored if stored and last_of.get(symbol.origin) is symbol and not stored.startswith("_") else ""
+        name = symbol.name or of_layer(symbol, wishes) or stored.get(symbol, "")
         if name:
             by_line.setdefault(name, []).append(symbol)
             wishes[symbol] = name
@@ -115,8 +133,45 @@ def name_values(symbols: Iterable[Symbol], loss: Symbol, objects: Mapping[int, s
         if len(same) > 1 or name in inputs:
             for i, symbol in enumerate(same, 1):
                 wishes[symbol] = f"{name}{i}" if not name[-1].isdigit() else f"{name}_{i}"
-    wishes[loss] = "loss" if "loss" not in inputs else "L"
+            start = beginning(same[0], wishes)
+            if start is not None and len(same) > 1 and not objects.get(id(start.value)) and not start.name:
+                wishes[start] = f"{name}0" if not name[-1].isdigit() else f"{name}_0"
+    if loss.op is not None:
+        wishes[loss] = "loss" if "loss" not in inputs else "L"
     return wishes
+
+
+def stored_names(symbols: Iterable[Symbol]) -> dict[Symbol, str]:
+    """The variables that the user's lines store values in: of a call that computes several values, the last one.
+
+    A line that runs again and again (in a loop) is one run of values after the other, or, if nothing else is computed in between, a
+    sequence of operations that repeats itself.
+    """
+    found: dict[Symbol, str] = {}
+    computed = [s for s in symbols if s.op is not None]
+    for origin, group in itertools.groupby(computed, key=lambda s: s.origin):
+        run = list(group)
+        name = stores(origin[0]).get(origin[1], "") if origin is not None else ""
+        if name and not name.startswith("_"):
+            ops = [s.op for s in run]
+            period = next(n for n in range(1, len(run) + 1) if len(run) % n == 0 and ops == ops[:n] * (len(run) // n))
+            found.update(dict.fromkeys(run[period - 1 :: period], name))
+    return found
+
+
+def beginning(first: Symbol, wishes: Mapping[Symbol, str]) -> Symbol | None:
+    """The constant that a loop's variable starts with: of the shape of its first value, which is computed from it."""
+    stack, seen = [*first.operands()], set()
+    while stack:
+        symbol = stack.pop()
+        if symbol in seen:
+            continue
+        seen.add(symbol)
+        if symbol.role == "constant" and symbol.fill is None and symbol.shape == first.shape and symbol.dtype == first.dtype:
+            return symbol
+        if symbol.op is not None and symbol not in wishes:
+            stack.extend(symbol.operands())
+    return None
 
 
 def of_layer(symbol: Symbol, wishes: Mapping[Symbol, str]) -> str:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
+from ..graph import Node
 from ..primitive import Primitive
 from ..symbols import Symbol
 from ..version import __version__
-from .expression import is_own
+from .expression import Writer, helper_name, is_own
 from .helpers import Helpers
 from .plan import Line, Plan
 
-__all__ = ["shape_text", "source_of"]
+__all__ = ["shape_text", "source_of", "story"]
+
+WIDTH = 110
+"""Characters of a line."""
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -22,30 +30,54 @@ def source_of(plan: Plan, function: str) -> str:
     writer = plan.writer()
     helpers = Helpers()
     for op in own_functions(plan):
-        helpers.add(op.forward)
-    body = [*forward(plan), "", *backward(plan)]
+        helpers.add(op.forward, helper_name(op))
+    parts = [part for part in (forward(plan, writer), backward(plan, writer)) if part]
+    body = [line for i, part in enumerate(parts) for line in ([""] * (i > 0) + part)]
     loss = plan.names.get(plan.loss) or writer.operand(plan.loss)[0]
-    found = [f'"{name}": {plan.names.get(g) or writer.operand(g)[0]}' for name, g in plan.gradients.items()]
+    found = [f'"{name}": {gradient_text(plan, writer, name, g)}' for name, g in plan.gradients.items()]
     body.append("    return " + loss + ", " + wrapped("{", found, "}", 11 + len(loss)))
     arguments = [plan.names[s] for s in (*plan.inputs, *plan.parameters)]
     arguments += plan.arrays
-    signature = wrapped(f"def {function}(", arguments, "):", 0)
     return "\n".join(
         [
             f'"""The loss and its gradients, forward and then backward by the chain rule. Written by tinygrad_mlp {__version__}."""',
             "",
             *sorted(helpers.imports),
-            "import numpy as np",
+            *(["import numpy as np"] if uses_numpy(body, helpers) else []),
+            *definitions(list(helpers.texts.values())),
             "",
-            *[line for text in helpers.texts.values() for line in ("", "", *text.splitlines())],
             "",
-            "",
-            signature,
+            wrapped(f"def {function}(", arguments, "):", 0),
             *docstring(plan),
             *body,
             "",
         ]
-    ).replace("\n\n\n\n", "\n\n\n")
+    )
+
+
+def uses_numpy(body: list[str], helpers: Helpers) -> bool:
+    """Whether a function of NumPy's is called by name."""
+    return any("np." in line.partition("  # ")[0] and not line.lstrip().startswith("#") for line in body) or bool(helpers.texts)
+
+
+def definitions(texts: list[str]) -> list[str]:
+    """The lines of constants, then of functions; what a constant needs is no function."""
+    constants = [text for text in texts if not text.startswith("def")]
+    functions = [text for text in texts if text.startswith("def")]
+    return [*([""] if constants else []), *constants, *[line for text in functions for line in ("", "", *text.splitlines())]]
+
+
+def gradient_text(plan: Plan, writer: Writer, name: str, gradient: Symbol) -> str:
+    """What is returned as a gradient: a name, or an array of zeros or ones like the parameter."""
+    if gradient in plan.names:
+        return plan.names[gradient]
+    if gradient.fill is not None and gradient.fill in (0, 1):
+        return f"np.{'ones' if gradient.fill else 'zeros'}_like({name})"
+    if gradient.fill is not None:
+        number = gradient.fill.item()
+        whole = isinstance(number, float) and number.is_integer() and abs(number) < 1e6
+        return f"np.full_like({name}, {int(number) if whole else writer.number(number)[0]})"
+    return writer.operand(gradient)[0]
 
 
 def own_functions(plan: Plan) -> list[Primitive]:
@@ -67,15 +99,16 @@ def own_functions(plan: Plan) -> list[Primitive]:
 def wrapped(start: str, parts: list[str], end: str, indent: int) -> str:
     """A list in brackets on one line, or with lines of a readable length."""
     line = start + ", ".join(parts) + end
-    if len(line) + indent <= 110:
+    if len(line) + indent <= WIDTH:
         return line
-    lines, current = [], "       "
+    inner = "        "
+    lines, current = [], inner
     for part in parts:
-        if len(current) + len(part) > 100:
-            lines.append(current)
-            current = "       "
-        current += f" {part},"
-    return "\n".join([start, *lines, current, ("    " if start.endswith("{") else "") + end])
+        if current.strip() and len(current) + len(part) > WIDTH - 10:
+            lines.append(current.rstrip())
+            current = inner
+        current += f"{part}, "
+    return "\n".join([start, *lines, current.rstrip(), ("    " if start.endswith("{") else "") + end])
 
 
 def docstring(plan: Plan) -> list[str]:
@@ -84,47 +117,105 @@ def docstring(plan: Plan) -> list[str]:
     differentiated = set(plan.parameters)
     width = max((len(plan.names[s]) for s in (*plan.inputs, *plan.parameters)), default=1)
     for symbol in (*plan.inputs, *plan.parameters):
-        what = ", differentiated" if symbol in differentiated else ""
+        what = ", differentiated" if symbol in differentiated else ", a constant" if is_anonymous(symbol) else ""
         lines.append(f"    {plan.names[symbol]:{width}} : {shape_text(symbol.shape)}, {symbol.dtype}{what}")
     for name, array in plan.arrays.items():
+        if isinstance(array, np.random.Generator):
+            lines.append(f"    {name:{width}} : a numpy.random.Generator")
+            continue
         lines.append(f"    {name:{width}} : {shape_text(array.shape)}, {array.dtype}, an index")
     return [*lines, '    """']
 
 
-def forward(plan: Plan) -> list[str]:
+def is_anonymous(symbol: Symbol) -> bool:
+    """Whether an input is an array that the computation has made itself."""
+    return symbol.role == "constant" and not symbol.name and not isinstance(symbol.value, Node) and symbol.value is None
+
+
+def forward(plan: Plan, writer: Writer) -> list[str]:
     """The lines of the forward pass, each with its shape."""
-    writer = plan.writer()
-    texts = [
-        (f"    {line.name} = {writer.expression(line.symbol)[0]}", line.symbol.shape) for line in plan.lines if not line.backward
-    ]
-    column = min(max((len(text) for text, _ in texts), default=0), 64)
+    texts = [(f"    {plan.names[s]} = {text}", s.shape) for s, text in plan.made.items()]
+    texts += [(assignment(writer, line), line.symbol.shape) for line in plan.lines if not line.backward]
+    column = min(max((len(text) for text, _ in texts if "\n" not in text), default=0), 64)
+    if not texts:
+        return []
     return ["    # forward", *(f"{text:{column}}  # {shape_text(shape)}" for text, shape in texts)]
 
 
-def backward(plan: Plan) -> list[str]:
+def assignment(writer: Writer, line: Line) -> str:
+    """name = expression, over several lines where it is a long sum."""
+    text = f"    {line.name} = {writer.expression(line.symbol)[0]}"
+    if len(text) <= WIDTH:
+        return text
+    parts = writer.terms(line.symbol)
+    if len(parts) < 3:
+        return text
+    lines, current = [], "       "
+    for part in parts:
+        if current.strip() and len(current) + len(part) + 1 > WIDTH - 10:
+            lines.append(current)
+            current = "       "
+        current += f" {part}"
+    return "\n".join([f"    {line.name} = (", *lines, current, "    )"])
+
+
+def backward(plan: Plan, writer: Writer) -> list[str]:
     """The lines of the way back, each under a comment that says which gradient it is, and of which line."""
-    writer = plan.writer()
     found = ["    # backward: dQ is ∂loss/∂Q and has the shape of Q"]
+    lines = []
     for line in plan.lines:
         if line.backward:
-            found.append(f"    # {comment(plan, line)}")
-            found.append(f"    {line.name} = {writer.expression(line.symbol)[0]}")
-    return found
+            lines.append(f"    # {comment(plan, line)}")
+            lines += assignment(writer, line).splitlines()
+    if plan.quiet and lines:
+        found.append(
+            '    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # slopes that np.where does not select'
+        )
+        lines = [f"    {line}" for line in lines]
+    return found + lines if lines else []
 
 
 def comment(plan: Plan, line: Line) -> str:
     """Which gradient a line is."""
     shape = shape_text(line.symbol.shape)
     if line.of is None:
-        return f"{line.name} {shape}, used below"
-    of = plan.names[plan.moved[line.of]]
-    return f"∂loss/∂{of} {shape}, from {'; '.join(dict.fromkeys(use(plan, user) for user in line.users))}"
+        return f"{line.name} {shape}, a part of {listed(line.uses)}" if line.uses else f"{line.name} {shape}"
+    names = [plan.names[plan.moved[v]] for v in (line.of, *line.also)]
+    start = " = ".join(f"∂loss/∂{name}" for name in dict.fromkeys(names)) + f" {shape}, from "
+    places = list(dict.fromkeys(place(plan, user) for user in line.users))
+    for write in (lambda p: f"{plan.forward_names[p]} = {story(plan, p)}", lambda p: plan.forward_names[p]):
+        text = start + "; ".join(map(write, places))
+        if len(text) <= WIDTH - 6 and (len(places) < 4 or "=" in text[len(start) :]):
+            return text
+    return start + listed([plan.forward_names[p] for p in places])
 
 
-def use(plan: Plan, user: Symbol) -> str:
-    """The line of the forward pass in which an operation stands, losses in one piece."""
-    place = user
-    while place not in plan.forward_names:
-        place = next(s for s in plan.recorded if place in set(s.operands()))
-    writer = type(plan.writer())(lambda s: plan.forward_names.get(s), plan.array_name, plan.sizes)
-    return f"{plan.forward_names[place]} = {writer.expression(place)[0]}"
+def listed(names: list[str]) -> str:
+    """a, b and c; with many names the first ones and the last."""
+    if len(names) > 4:
+        return f"{names[0]}, {names[1]}, … {names[-1]}"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def place(plan: Plan, user: Symbol) -> Symbol:
+    """The value with a line of the forward pass, as it was recorded, in which an operation stands."""
+    found = user
+    while found not in plan.forward_names:
+        found = next(s for s in plan.recorded if found in set(s.operands()))
+    return found
+
+
+STORIES: dict[str, Callable[[str, str], str]] = {
+    "cross_entropy": lambda x, y: f"cross-entropy of softmax({x}) against {y}",
+    "binary_cross_entropy_with_logits": lambda x, y: f"binary cross-entropy of sigmoid({x}) against {y}",
+    "mse_loss": lambda x, y: f"squared error of {x} against {y}",
+}
+
+
+def story(plan: Plan, symbol: Symbol) -> str:
+    """The right-hand side of a line as it was recorded, losses in words."""
+    writer = Writer(plan.forward_names.get, plan.array_name, plan.sizes)
+    if symbol.op is not None and symbol.op.name in STORIES:
+        x, y = (writer.operand(v)[0] for v in symbol.inputs)
+        return f"{'mean' if symbol.params['reduction'] == 'mean' else 'total'} {STORIES[symbol.op.name](x, y)}"
+    return writer.expression(symbol)[0]
