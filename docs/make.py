@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+
 import tinygrad_mlp as tg
+from tinygrad_mlp import nn, optim
 from tinygrad_mlp.chainrule.letters import lines_of
 from tinygrad_mlp.chainrule.notation import PLAIN
 from tinygrad_mlp.listing import count, entries, formulas, rules_as_written
@@ -82,7 +85,10 @@ def rules() -> str:
 
 
 NETWORK = """import numpy as np
+import numpy as np
+
 import tinygrad_mlp as tg
+from tinygrad_mlp import nn, optim
 from tinygrad_mlp import nn
 
 rng = np.random.default_rng(0)
@@ -216,7 +222,17 @@ def fenced(text: str) -> str:
     return "".join(parts)
 
 
-PAGES = {"kinks.md": kinks, "rules.md": rules, "derive.md": derive}
+def compiled() -> str:
+    """The page on compile, which is written by hand, with the program that it shows."""
+    model = nn.MLP([784, 128, 10], rng=0)
+    step = tg.compile(lambda X, y: nn.cross_entropy(model(X), y), optim.SGD(model.parameters(), lr=0.1))
+    step(np.zeros((32, 784), np.float32), np.arange(32) % 10)
+    program = "\n".join(["```python", "# nn.MLP([784, 128, 10]), cross_entropy, SGD, a batch of 32", step.source.rstrip(), "```"])
+    before, _, rest = (DOCS / "compile.md").read_text(encoding="utf-8").partition("<!-- source -->\n")
+    return f"{before}<!-- source -->\n{program}\n<!-- end -->\n{rest.partition('<!-- end -->' + chr(10))[2]}"
+
+
+PAGES = {"kinks.md": kinks, "rules.md": rules, "derive.md": derive, "compile.md": compiled}
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from . import composed, rules
 from .errors import UnsupportedError
 from .passthrough import CONSTANT_FUNCTIONS, INSPECTING_FUNCTIONS
-from .primitive import BY_NUMPY, COMPOSED_BY_NUMPY, Primitive
+from .primitive import BY_NUMPY, COMPOSED_BY_NUMPY, Primitive, is_valueless
 
 __all__ = ["Dispatched", "composed", "plain_index"]
 
@@ -102,6 +102,8 @@ def plain_index(index: Any) -> Any:
 def plain_part(part: Any) -> Any:
     """One part of an index; whatever NumPy would take for an array is one, and ours, so that later changes do not matter."""
     if part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer, np.bool_)):
+        return part
+    if is_valueless(part):
         return part
     array = np.array(part)
     return array if array.size or hasattr(part, "dtype") else array.astype(np.intp)

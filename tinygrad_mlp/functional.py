@@ -74,7 +74,9 @@ def variable(x: Any) -> Tensor:
     if isinstance(x, Tensor) and x.requires_grad:
         return rules.positive(x)  # type: ignore[no-any-return]  # a primitive of a Tensor
     if isinstance(x, Operand) and not isinstance(x, Tensor):
-        raise TraceError("a transform cannot run inside a traced function: compile the transform itself, tg.compile(tg.value_and_grad(f))")
+        raise TraceError(
+            "a transform cannot run inside a traced function: compile the transform itself, tg.compile(tg.value_and_grad(f))"
+        )
     if isinstance(x, bool) or not isinstance(x, (int, float, complex, np.ndarray, np.generic, Tensor)):
         raise TensorTypeError(
             f"gradients are with respect to numbers and arrays, also in tuples, lists and dicts, but an argument is {x!r} "

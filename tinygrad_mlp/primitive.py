@@ -19,7 +19,18 @@ import numpy as np
 
 from .errors import TensorTypeError, did_you_mean
 
-__all__ = ["BY_NUMPY", "COMPOSED", "COMPOSED_BY_NUMPY", "OWN", "TABLE", "Primitive", "Rule", "composed", "primitive"]
+__all__ = [
+    "BY_NUMPY",
+    "COMPOSED",
+    "COMPOSED_BY_NUMPY",
+    "OWN",
+    "TABLE",
+    "Primitive",
+    "Rule",
+    "composed",
+    "is_valueless",
+    "primitive",
+]
 
 Rule: TypeAlias = Callable[..., Any]
 
@@ -185,6 +196,11 @@ def joined(x: Any) -> Any:
         return x
     parts = [joined(i) for i in x]
     return TABLE["stack"](parts) if any(hasattr(type(part), "_apply") for part in parts) else x
+
+
+def is_valueless(x: Any) -> bool:
+    """Whether x is an operand without numbers, a value of a function that is being traced."""
+    return getattr(type(x), "_valueless", False)
 
 
 CHANGEABLE = (list, np.ndarray)

@@ -1,7 +1,4 @@
-"""Our makers for the peer benchmark: ``EXTRA=makers`` in this folder; see steps.py for one that stands alone.
-
-``make(workload)`` returns ``step()``, one training step (forward, loss, backward, SGD), which returns the loss as a float.
-"""
+"""Our makers, for steps.py and, as ``EXTRA=makers`` in this folder, for ../shared/bench/peers.py."""
 
 from __future__ import annotations
 
@@ -9,16 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 import tinygrad_mlp as tg
-from __main__ import LR, data  # the running benchmark
+from contenders import LR, Step, Workload, data
+from tinygrad_mlp import manual
 
 
-def make_eager(workload: dict[str, Any]) -> Callable[[], float]:
-    """The eager engine, as a user writes it: nn.MLP, cross_entropy, SGD."""
-    X, y, parameters = data(workload)
-    model = tg.nn.MLP(workload["sizes"], workload["act"])
-    for p, value in zip(model.parameters(), parameters, strict=True):
+def model_and_optimizer(w: Workload, P: list[Any]) -> tuple[Any, Any]:
+    """The network with the given parameters, and plain SGD."""
+    model = tg.nn.MLP(w["sizes"], w["act"])
+    for p, value in zip(model.parameters(), P, strict=True):
         p.data = value
-    optimizer = tg.optim.SGD(model.parameters(), lr=float(LR))
+    return model, tg.optim.SGD(model.parameters(), lr=float(LR))
+
+
+def make_eager(w: Workload) -> Step:
+    """The eager engine, as a user writes it: nn.MLP, cross_entropy, SGD."""
+    X, y, P = data(w)
+    model, optimizer = model_and_optimizer(w, P)
 
     def step() -> float:
         optimizer.zero_grad()
@@ -30,14 +33,37 @@ def make_eager(workload: dict[str, Any]) -> Callable[[], float]:
     return step
 
 
-def make_compiled(workload: dict[str, Any]) -> Callable[[], float]:
+def make_compiled(w: Workload, exact: bool = False) -> Step:
     """The compiled step."""
-    X, y, parameters = data(workload)
-    model = tg.nn.MLP(workload["sizes"], workload["act"])
-    for p, value in zip(model.parameters(), parameters, strict=True):
-        p.data = value
-    step = tg.compile(lambda X, y: tg.nn.cross_entropy(model(X), y), tg.optim.SGD(model.parameters(), lr=float(LR)))
-    return lambda: step(X, y)  # type: ignore[no-any-return]  # a float
+    X, y, P = data(w)
+    model, optimizer = model_and_optimizer(w, P)
+    step = tg.compile(lambda X, y: tg.nn.cross_entropy(model(X), y), optimizer, exact=exact)
+    return lambda: step(X, y)
 
 
-MAKERS = {"tg.eager": make_eager, "tg.compile": make_compiled}
+def make_exact(w: Workload) -> Step:
+    """The compiled step that keeps the order of all operations: equal to eager in every bit."""
+    return make_compiled(w, exact=True)
+
+
+def make_manual(w: Workload) -> Step:
+    """tinygrad_mlp.manual, which keeps and names every intermediate value."""
+    X, y, P = data(w)
+    named = {f"{'Wb'[i % 2]}{i // 2 + 1}": value for i, value in enumerate(P)}
+
+    def step() -> float:
+        found = manual.backprop(named, X, y, w["act"])
+        for name, g in found.gradients.items():
+            named[name] -= LR * g
+        return found.loss
+
+    return step
+
+
+MAKERS: dict[str, Callable[[Workload], Step]] = {
+    "tg.compile": make_compiled,
+    "tg.compile exact": make_exact,
+    "tg.eager": make_eager,
+    "manual.py": make_manual,
+}
+IMPORTS = ["tinygrad_mlp", "tinygrad_mlp.nn", "tinygrad_mlp.optim", "tinygrad_mlp.manual", "tinygrad_mlp.compiler"]

@@ -1,265 +1,186 @@
-"""The time of one training step of an MLP, and of the import, as ratios to hand-written NumPy in the same run.
+"""The time and the memory of one training step of an MLP, of all contenders in turns; and the time of the import.
 
-    .venv/bin/python tests/benchmarks/steps.py              # the engine, the manual backprop, and the peers that are installed
-    .venv/bin/python tests/benchmarks/steps.py --only numpy,tinygrad_mlp,torch --rounds 5
+    .venv/bin/python tests/benchmarks/steps.py --python /tmp/peers/bin/python    # measures, under 25 minutes
+    .venv/bin/python tests/benchmarks/report.py                                  # tables, plots and verdicts from what was measured
 
-Every contender of a workload runs in processes of its own, in turns; the table shows the best of the rounds, the ratio to
-``numpy`` and the peak memory. All must compute the same first loss. Settings that pin a BLAS to an older instruction set
-are dropped, since a user's machine does not have them.
+Each figure comes from processes of their own, one after the other, ``--rounds`` of them: the least time of a step within
+each, and the median over the processes; the memory is the peak of the training run above what the imports alone took. All
+contenders must compute the same first loss. Settings that pin a BLAS to an older instruction set are dropped.
+
+A contender runs in the first interpreter that has its packages: those given by ``--python``, then the running one. What
+has been measured is kept in results.json beside this file after each workload; the command goes on from there, and
+``--again`` measures anew. Last comes growth.py, unless ``--no-growth``.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
+import importlib
 import json
 import os
-import platform
-import resource
-import subprocess
+import statistics
 import sys
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-PINS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NPY_DISABLE_CPU_FEATURES", "MKL_DEBUG_CPU_TYPE")
-for pin in PINS:
-    os.environ.pop(pin, None)
+from processes import HERE, RESULTS, load, machine, progress, run, save
 
-import numpy as np  # noqa: E402  # after the pins are gone
-
-LR = 1e-3
-WORKLOADS: dict[str, tuple[list[int], str, int]] = {
-    "2-16-16-2 tanh, batch 32": ([2, 16, 16, 2], "tanh", 32),
-    "784-128-10 relu, batch 1": ([784, 128, 10], "relu", 1),
-    "784-128-10 relu, batch 32": ([784, 128, 10], "relu", 32),
-    "784-128-10 relu, batch 256": ([784, 128, 10], "relu", 256),
-    "3072-512-256-10 relu, batch 128": ([3072, 512, 256, 10], "relu", 128),
-    "64 layers of 64 tanh, batch 64": ([64] * 65, "tanh", 64),
-    "3072-1024-1024-10 relu, batch 1024": ([3072, 1024, 1024, 10], "relu", 1024),
-}
-
-Step = Callable[[], float]
+OURS = ("tg.compile", "tg.compile exact", "tg.eager", "manual.py")
+NAMES = ("numpy", "products only", *OURS, "torch", "torch.compile", "jax.jit", "autograd", "mygrad", "sklearn")
+PACKAGE = {"torch.compile": "torch", "jax.jit": "jax", "sklearn": "scikit-learn"}
+IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
 
-def problem(sizes: list[int], m: int) -> tuple[Any, Any, list[Any]]:
-    """A batch and the parameters W1, b1, W2, … in float32."""
-    rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((m, sizes[0]), dtype=np.float32), rng.integers(0, sizes[-1], m)
-    parameters: list[Any] = []
-    for fan_in, fan_out in itertools.pairwise(sizes):
-        parameters += [(rng.standard_normal((fan_in, fan_out)) / np.sqrt(fan_in)).astype(np.float32), np.zeros(fan_out, np.float32)]
-    return X, y, parameters
+def memory(peak: bool) -> float:
+    """The memory of this process in MB: now, or the most since it was forgotten by ``forget``."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM" if peak else "VmRSS")) / 1024
+    except OSError:  # not Linux: the peak since the start
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
-def by_numpy(sizes: list[int], act: str, m: int) -> Step:
-    """The yardstick: forward, softmax cross-entropy, the chain rule and the update, in place where NumPy makes it easy."""
-    X, y, p = problem(sizes, m)
-    last, rows, rate = len(sizes) - 2, np.arange(m), np.float32(LR)
-
-    def step() -> float:
-        inputs = []
-        h = X
-        for l in range(last + 1):
-            inputs.append(h)
-            h = h @ p[2 * l] + p[2 * l + 1]
-            if l < last:
-                h = np.tanh(h) if act == "tanh" else np.maximum(h, 0)
-        h = h - h.max(axis=1, keepdims=True)
-        e = np.exp(h)
-        total = e.sum(axis=1, keepdims=True)
-        loss = float((np.log(total[:, 0]) - h[rows, y]).mean())
-        g = e / total
-        g[rows, y] -= 1
-        g /= m
-        for l in range(last, -1, -1):
-            dW, db = inputs[l].T @ g, g.sum(axis=0)
-            if l:
-                g = g @ p[2 * l].T
-                g = g * (1 - inputs[l] * inputs[l]) if act == "tanh" else g * (inputs[l] > 0)
-            p[2 * l] -= rate * dW
-            p[2 * l + 1] -= rate * db
-        return loss
-
-    return step
+def forget() -> None:
+    """Let the peak start from the present memory, where the system can."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    except OSError:
+        pass
 
 
-def by_tinygrad_mlp(sizes: list[int], act: str, m: int) -> Step:
-    """The eager engine as a user writes it."""
-    import tinygrad_mlp as tg
+def measure(name: str, workload: str, budget: float, threads: int) -> list[float]:
+    """One process: the least time of a step in seconds, the first loss, the peak memory above the imports in MB."""
+    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > threads:  # for JAX, which takes all it sees
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    import contenders
 
-    X, y, p = problem(sizes, m)
-    model = tg.nn.MLP(sizes, act)
-    model.load_state_dict(dict(zip(model.state_dict(), p, strict=True)))
-    optimizer = tg.optim.SGD(model.parameters(), lr=LR)
-
-    def step() -> float:
-        optimizer.zero_grad()
-        loss = tg.nn.cross_entropy(model(X), y)
-        loss.backward()
-        optimizer.step()
-        return float(loss)
-
-    return step
-
-
-def by_manual(sizes: list[int], act: str, m: int) -> Step:
-    """tinygrad_mlp.manual, which keeps and names every intermediate value."""
-    from tinygrad_mlp import manual
-
-    X, y, p = problem(sizes, m)
-    named = {f"{'Wb'[i % 2]}{i // 2 + 1}": value for i, value in enumerate(p)}
-
-    def step() -> float:
-        found = manual.backprop(named, X, y, act)
-        for name, g in found.gradients.items():
-            named[name] = named[name] - np.float32(LR) * g
-        return found.loss
-
-    return step
-
-
-def by_torch(sizes: list[int], act: str, m: int) -> Step:
-    """PyTorch, eager."""
-    import torch
-
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    X, y, p = (torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in problem(sizes, m))  # the parameters: a list
-    layers: list[Any] = []
-    for l in range(len(sizes) - 1):
-        linear = torch.nn.Linear(sizes[l], sizes[l + 1])
-        linear.weight.data, linear.bias.data = torch.from_numpy(p[2 * l].T.copy()), torch.from_numpy(p[2 * l + 1])
-        layers += [linear, torch.nn.Tanh() if act == "tanh" else torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])
-    optimizer = torch.optim.SGD(model.parameters(), lr=LR)
-
-    def step() -> float:
-        optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(X), y)
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
-
-    return step
-
-
-def by_autograd(sizes: list[int], act: str, m: int) -> Step:
-    """HIPS autograd."""
-    import autograd
-    import autograd.numpy as anp
-
-    X, y, p = problem(sizes, m)
-    rows, last = np.arange(m), len(sizes) - 2
-
-    def loss_of(p: list[Any]) -> Any:
-        h = X
-        for l in range(last + 1):
-            h = anp.dot(h, p[2 * l]) + p[2 * l + 1]
-            if l < last:
-                h = anp.tanh(h) if act == "tanh" else anp.maximum(h, 0)
-        h = h - anp.max(h, axis=1, keepdims=True)
-        return anp.mean(anp.log(anp.sum(anp.exp(h), axis=1)) - h[rows, y])
-
-    both = autograd.value_and_grad(loss_of)
-
-    def step() -> float:
-        loss, gradients = both(p)
-        for i, g in enumerate(gradients):
-            p[i] = p[i] - np.float32(LR) * g
-        return float(loss)
-
-    return step
-
-
-CONTENDERS = {
-    "numpy": by_numpy,
-    "tinygrad_mlp": by_tinygrad_mlp,
-    "manual.py": by_manual,
-    "torch": by_torch,
-    "autograd": by_autograd,
-}
-
-
-def measure(name: str, workload: str, budget: float) -> None:
-    """One process: the best time of a step in seconds, the first loss, the peak memory in MB, as JSON."""
-    step = CONTENDERS[name](*WORKLOADS[workload])
-    first, best = step(), float("inf")
-    for _ in range(20 if workload.startswith(("2-16", "784")) else 2):
-        step()
-    end = time.perf_counter() + budget
+    modules = list(contenders.IMPORTS.get(name, []))
+    makers = contenders.MAKERS
+    if name in OURS:
+        ours = importlib.import_module("makers")
+        makers, modules = ours.MAKERS, ours.IMPORTS
+    for module in modules:
+        importlib.import_module(module)
+    before = memory(peak=False)
+    step = makers[name](contenders.WORKLOADS[workload])
+    forget()  # the making of the data is no part of the run
+    first = step()
+    end = time.perf_counter() + budget / 2
     while time.perf_counter() < end:
+        step()
+    times: list[float] = []
+    end = time.perf_counter() + budget
+    while time.perf_counter() < end or len(times) < 3:
         start, count = time.perf_counter(), 0
         while count == 0 or time.perf_counter() - start < 0.02:
             step()
             count += 1
-        best = min(best, (time.perf_counter() - start) / count)
-    print(json.dumps([best, first, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+        times.append((time.perf_counter() - start) / count)
+    return [min(times), first, memory(peak=True) - before]
 
 
-def in_process(*arguments: str) -> tuple[list[float] | None, str]:
-    """What a process of its own measured, or why it could not."""
-    run = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
-    if run.returncode:
-        return None, (run.stderr.strip().splitlines() or ["failed"])[-1]
-    return json.loads(run.stdout.strip().splitlines()[-1]), ""
+def imports(python: str, rounds: int, threads: int) -> dict[str, list[float]]:
+    """The times of the imports in seconds, in turns."""
+    found: dict[str, list[float]] = {"numpy": [], "tinygrad_mlp": []}
+    for i in range(4 * rounds + 1):
+        for name, times in found.items():
+            seconds = run(python, "-c", IMPORT.format(name), threads=threads)
+            if i:  # the first may have to compile to bytecode
+                times.append(seconds)
+    return found
 
 
-def timed(program: str) -> float:
-    """The number that a program prints."""
-    return float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+def compete(workload: str, where: dict[str, str], options: argparse.Namespace) -> dict[str, Any]:
+    """All contenders in turns: [seconds, first loss, MB] of each process, or why there is none."""
+    found: dict[str, list[list[float]]] = {}
+    failed: dict[str, str] = {}
+    for _ in range(options.rounds):
+        for name, python in where.items():
+            if name in failed:
+                continue
+            arguments = (__file__, "--measure", name, workload, str(options.budget), str(options.threads))
+            try:
+                found.setdefault(name, []).append(run(python, *arguments, threads=options.threads))
+            except RuntimeError as error:
+                failed[name] = str(error)
+                progress(f"  {name} failed: {error}")
+    loss = found["numpy"][0][1]
+    for name, runs in found.items():
+        if name != "products only" and any(abs(first - loss) > 1e-3 * abs(loss) for _, first, _ in runs):
+            raise SystemExit(f"{name} computes another loss on {workload}: {runs[0][1]}, not {loss}. The comparison is void.")
+    return {"runs": {name: runs for name, runs in found.items() if name not in failed}, "failed": failed}
 
 
-def imports(rounds: int) -> None:
-    """The time of ``import tinygrad_mlp`` against ``import numpy``."""
-    program = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
-    best = {name: min(timed(program.format(name)) for _ in range(5 * rounds)) for name in ("numpy", "tinygrad_mlp")}
-    print(f"import numpy {best['numpy'] * 1e3:.0f} ms, import tinygrad_mlp {best['tinygrad_mlp'] * 1e3:.0f} ms: "
-          f"{best['tinygrad_mlp'] / best['numpy']:.2f} times\n")  # fmt: skip
+def interpreters(names: list[str], pythons: list[str], facts: list[dict[str, Any]]) -> dict[str, str]:
+    """The first interpreter for each contender that has its packages; contenders that none has are left out."""
+    where = {}
+    for name in names:
+        package = PACKAGE.get(name, name)
+        for python, fact in zip(pythons, facts, strict=True):
+            if package in fact["versions"] or name in ("numpy", "products only", *OURS):
+                where[name] = python
+                break
+        else:
+            progress(f"{name} is not measured: no interpreter has it.")
+    return where
 
 
 def main() -> None:
-    """Print the table, in Markdown."""
+    """Measure what has not been measured yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(CONTENDERS), help="contenders, with commas between")
-    parser.add_argument("--rounds", type=int, default=3, help="processes for each figure (default: 3)")
-    parser.add_argument("--budget", type=float, default=0.6, help="seconds a process (default: 0.6)")
-    parser.add_argument("--threads", default="2", help="threads of the matrix products (default: 2)")
+    parser.add_argument("--python", action="append", default=[], help="an interpreter that has peers; may be given more than once")
+    parser.add_argument("--only", default=",".join(NAMES), help="contenders, with commas between (default: all)")
+    parser.add_argument("--workloads", default="", help="only those with this in their name")
+    parser.add_argument("--rounds", type=int, default=5, help="processes for each figure (default: 5)")
+    parser.add_argument("--budget", type=float, default=0.5, help="seconds of measuring in a process (default: 0.5)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of the matrix products (default: 2)")
+    parser.add_argument("--json", type=Path, default=RESULTS, help="the file of results (default: results.json beside this file)")
+    parser.add_argument("--again", action="store_true", help="measure anew what has been measured")
+    parser.add_argument("--no-growth", action="store_true", help="leave out growth.py")
     options = parser.parse_args()
-    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = options.threads
-    names = list(dict.fromkeys(["numpy", *options.only.split(",")]))
-    print(f"NumPy {np.__version__}, Python {platform.python_version()}, {platform.machine()}, {options.threads} threads\n")
-    imports(options.rounds)
-    missing: dict[str, str] = {}
-    print("| workload | " + " | ".join(names) + " |\n|" + " --- |" * (len(names) + 1))
+    from contenders import WORKLOADS
+
+    unknown = sorted(set(options.only.split(",")) - set(NAMES))
+    if unknown:
+        parser.error(f"--only: unknown {', '.join(unknown)}; the contenders are {', '.join(NAMES)}")
+    names = [name for name in NAMES if name == "numpy" or name in options.only.split(",")]
+    pythons = list(dict.fromkeys([*options.python, sys.executable]))
+    settings = {key: getattr(options, key) for key in ("rounds", "budget", "threads")}
+    settings["machine"] = machine(pythons, options.threads)
+    results = load(options.json)
+    if results.get("settings", settings) != settings and not (options.again and not options.workloads):
+        raise SystemExit(f"{options.json} was measured with other settings. Use them again, another --json, or --again to start anew.")
+    if options.again and not options.workloads:
+        results = {}
+    results |= {"settings": settings}
+    results.setdefault("workloads", {})
+    where = interpreters(names, pythons, settings["machine"]["interpreters"])
+    if "imports" not in results:
+        results["imports"] = imports(pythons[0], options.rounds, options.threads)
+        save(options.json, results)
     for workload in WORKLOADS:
-        found: dict[str, list[list[float]]] = {}
-        for _ in range(options.rounds):
-            for name in names:
-                if name in missing:
-                    continue
-                result, why = in_process(__file__, "--measure", name, workload, str(options.budget))
-                if result is None:
-                    missing[name] = why
-                else:
-                    found.setdefault(name, []).append(result)
-        base = min(found["numpy"])[0]
-        cells = []
-        for name in names:
-            if name not in found:
-                cells.append("-")
-                continue
-            seconds, first, _ = min(found[name])
-            if abs(first - found["numpy"][0][1]) > 1e-3 * abs(first):
-                raise SystemExit(f"{name} computes another loss on {workload}: {first}, not {found['numpy'][0][1]}")
-            cells.append(f"{seconds / base:.2f} ({seconds * 1e6:,.0f} µs, {min(r[2] for r in found[name]):.0f} MB)")
-        print(f"| {workload} | " + " | ".join(cells) + " |", flush=True)
-    for name, why in missing.items():
-        print(f"\n{name} not measured: {why}")
+        known = results["workloads"].get(workload, {"runs": {}, "failed": {}})
+        done = set(where) <= {*known["runs"], *known["failed"]}
+        if options.workloads not in workload or (done and not options.again):
+            continue
+        start = time.perf_counter()
+        results["workloads"][workload] = compete(workload, where, options)
+        save(options.json, results)
+        medians = {name: statistics.median(s for s, _, _ in runs) for name, runs in results["workloads"][workload]["runs"].items()}
+        told = ", ".join(f"{name} {seconds / medians['numpy']:.2f}" for name, seconds in medians.items())
+        progress(f"{workload} ({time.perf_counter() - start:.0f} s): {told}")
+    if not options.no_growth and (options.again or "growth" not in results):
+        import growth
+
+        growth.grow(options.json, pythons[0], options.threads, growth.BUDGET)
+    progress(f"Measured: {options.json}. Tables and plots: {sys.executable} {HERE / 'report.py'} --json {options.json}")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
-        measure(sys.argv[2], sys.argv[3], float(sys.argv[4]))
+        print(json.dumps(measure(sys.argv[2], sys.argv[3], float(sys.argv[4]), int(sys.argv[5]))))
     else:
         main()

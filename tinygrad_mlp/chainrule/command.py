@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, SettingError, did_you_mean
-from ..rules import sigmoid, softmax
 from ..nn import MLP
 from ..nn.losses import loss_named
+from ..rules import sigmoid, softmax
 from .derivation import Derivation, derive
 
 __all__ = ["of_file", "of_network", "text_of", "write"]

@@ -55,11 +55,12 @@ def derive(f: Any, *examples: Any, names: Mapping[str, Any] | None = None) -> De
     >>> loss = np.square(w * x).sum()
     >>> print(derive(loss).source().partition("# forward")[2])
     <BLANKLINE>
-        loss = np.square(w * x).sum()  # a number
+        product = w * x                  # (2,)
+        loss = np.square(product).sum()  # a number
     <BLANKLINE>
         # backward: dQ is ∂loss/∂Q and has the shape of Q
-        # ∂loss/∂w (2,), from loss = np.square(w * x).sum()
-        dw = 2 * (w * x) * x
+        # ∂loss/∂w (2,), from product = w * x
+        dw = 2 * product * x
         return loss, {"w": dw}
     <BLANKLINE>
     """

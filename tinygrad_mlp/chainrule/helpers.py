@@ -72,7 +72,7 @@ class Helpers:
             if value is not np or name != "np":
                 self.bring(name, value, f"import {value.__name__}" + (f" as {name}" if name != value.__name__ else ""))
         elif isinstance(value, BuiltinFunctionType) and isinstance(getattr(value, "__self__", None), np.ufunc):
-            self.constant(name, value, f"np.{value.__self__.__name__}.{value.__name__}")
+            self.constant(name, value, f"np.{getattr(value.__self__, '__name__', '')}.{value.__name__}")
         elif isinstance(value, np.ufunc):
             self.constant(name, value, f"np.{value.__name__}")
         elif callable(value) and (getattr(value, "__module__", None) or "").startswith("numpy"):
@@ -148,8 +148,6 @@ def of_lambda(function: FunctionType, source: str, name: str) -> ast.FunctionDef
         if isinstance(node, ast.Lambda):
             code = compile(ast.Expression(node), "lambda", "eval").co_consts[0]
             if code.co_code == function.__code__.co_code and code.co_names == function.__code__.co_names:
-                made = ast.parse(f"def {name}(): pass").body[0]
-                assert isinstance(made, ast.FunctionDef)
-                made.args, made.body = node.args, [ast.Return(node.body)]
+                made = ast.FunctionDef(name, node.args, [ast.Return(node.body)], [])
                 return ast.fix_missing_locations(made)
     raise UnsupportedError(f"the source of the lambda of {name} cannot be read: define it with def in a file")

@@ -6,7 +6,7 @@ import builtins
 import itertools
 import keyword
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -20,8 +20,11 @@ from ..symbols.variables import stores
 __all__ = ["Names", "identifier", "known_objects", "name_values"]
 
 RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math"}
-UNARY = {"relu", "leaky_relu", "elu", "hardtanh", "sigmoid", "log_sigmoid", "softplus", "softsign", "silu", "gelu", "tanh", "softmax",
-         "log_softmax"}  # fmt: skip
+UNARY = {
+    "relu", "leaky_relu", "elu", "hardtanh", "sigmoid", "log_sigmoid", "softplus", "softsign", "silu", "gelu", "tanh", "softmax",
+    "log_softmax",
+}  # fmt: skip
+"""Activations: A1 for the value of one of Z1."""
 
 
 def identifier(text: str) -> str:
@@ -121,10 +124,13 @@ def name_values(symbols: Iterable[Symbol], loss: Symbol, objects: Mapping[int, s
             wishes[symbol] = symbol.name or objects.get(id(symbol.value)) or by_use(symbol, listed)
     stored = stored_names(listed)
     by_line: dict[str, list[Symbol]] = {}
+    with_bias = biased(listed)
+    products = set(with_bias.values())
     for symbol in listed:
         if symbol.op is None or symbol is loss:
             continue
-        name = symbol.name or of_layer(symbol, wishes) or stored.get(symbol, "")
+        layer = "" if symbol in products else of_layer(with_bias.get(symbol, symbol), wishes)
+        name = symbol.name or layer or stored.get(symbol, "")
         if name:
             by_line.setdefault(name, []).append(symbol)
             wishes[symbol] = name
@@ -139,6 +145,22 @@ def name_values(symbols: Iterable[Symbol], loss: Symbol, objects: Mapping[int, s
     if loss.op is not None:
         wishes[loss] = "loss" if "loss" not in inputs else "L"
     return wishes
+
+
+def biased(symbols: Sequence[Symbol]) -> dict[Symbol, Symbol]:
+    """The sums X @ W + b that are written with operators, each with its product: the sum is the layer's result."""
+    users: dict[Symbol, list[Symbol]] = {}
+    for symbol in symbols:
+        for x in symbol.operands():
+            users.setdefault(x, []).append(symbol)
+    found: dict[Symbol, Symbol] = {}
+    for symbol in symbols:
+        after = users.get(symbol, [])
+        if symbol.op is not None and symbol.op.name == "matmul" and len(after) == 1 and (total := after[0]).op is not None:
+            others = [x for x in total.operands() if x is not symbol]
+            if total.op.name == "add" and len(others) == 1 and others[0].op is None:
+                found[total] = symbol
+    return found
 
 
 def stored_names(symbols: Iterable[Symbol]) -> dict[Symbol, str]:
@@ -176,7 +198,8 @@ def beginning(first: Symbol, wishes: Mapping[Symbol, str]) -> Symbol | None:
 
 def of_layer(symbol: Symbol, wishes: Mapping[Symbol, str]) -> str:
     """Z1 for the result of a layer with the weights W1, A1 for the activation of Z1; fc1 and fc1_tanh for fc1_weight."""
-    assert symbol.op is not None
+    if symbol.op is None:
+        return ""
     if symbol.op.name in ("linear", "matmul"):
         weight = wishes.get(symbol.inputs[1], "") if isinstance(symbol.inputs[1], Symbol) else ""
         if re.fullmatch(r"(\w*_)?W\d+", weight):

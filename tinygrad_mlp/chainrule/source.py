@@ -16,6 +16,7 @@ from .plan import Line, Plan
 
 __all__ = ["shape_text", "source_of", "story"]
 
+TITLE = "The loss and its gradients, forward and then backward by the chain rule."
 WIDTH = 110
 """Characters of a line."""
 
@@ -40,7 +41,7 @@ def source_of(plan: Plan, function: str) -> str:
     arguments += plan.arrays
     return "\n".join(
         [
-            f'"""The loss and its gradients, forward and then backward by the chain rule. Written by tinygrad_mlp {__version__}."""',
+            f'"""{TITLE} Written by tinygrad_mlp {__version__}."""',
             "",
             *sorted(helpers.imports),
             *(["import numpy as np"] if uses_numpy(body, helpers) else []),

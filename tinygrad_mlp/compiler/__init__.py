@@ -70,7 +70,7 @@ def compile(f: Callable[..., Any], optimizer: Optimizer | None = None, **options
     >>> losses = [step(X, y) for _ in range(200)]
     >>> losses[0] > 0.5, losses[-1] < 0.05
     (True, True)
-    >>> print(step.source.splitlines()[0])
+    >>> print(step.source[step.source.index("def"):].splitlines()[0])
     def run(X, y, lr):
     """
     known = ("exact", "cache") if optimizer is None else ("exact", "clip_norm", "keep_gradients", "cache")

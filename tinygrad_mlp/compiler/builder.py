@@ -60,9 +60,12 @@ class Builder(Memory):
                     self.lines.append(f"{place}[...] = 0")
                 elif self.name.get(s) != place:
                     self.lines.append(f"{self.function(np.copyto, 'copyto')}({place}, {self.text(s)})")
-        for s, wanted in self.prefer.items():
-            if self.name.get(s) != self.name[wanted]:
-                self.lines.append(f"{self.function(np.copyto, 'copyto')}({self.name[wanted]}, {self.text(s)})")
+        moves = {self.name[wanted]: self.text(s) for s, wanted in self.prefer.items() if self.name.get(s) != self.name[wanted]}
+        for place, value in moves.items():
+            if value in moves:  # it is written over as well
+                moves[place] = self.new_name(f"old_{value}")
+                self.lines.append(f"{moves[place]} = {value}.copy()")
+        self.lines += [f"{self.function(np.copyto, 'copyto')}({place}, {value})" for place, value in moves.items()]
         body = [*self.live, *self.lines]
         text = "\n".join(f"    {line}" for line in [*body, *tail(), f"return {result(self)}"])
         return Program(f"def run({', '.join(arguments)}):\n{text}\n", arguments, self.bindings, self.arena.size, self.notes)
@@ -105,8 +108,10 @@ class Builder(Memory):
         wish = self.wishes.get(s) or s.name or op.name.rpartition(".")[2]
         if s.weak:
             self.assign(s, wish)
-        elif op.name == "permute_dims" and s.params["axes"] is None and s.inputs[0] not in self.dummy:
+        elif op.name == "permute_dims" and s.params["axes"] is None:
             self.name[s] = self.turned(s.inputs[0])
+            if s.inputs[0] in self.dummy:
+                self.dummy[s] = self.dummy[s.inputs[0]].T
         elif op.name in (*VIEWS, "getitem") and self.is_bound_view(s):
             x, params = s.inputs[0], s.params
             name = self.name[s] = self.names.give(s, wish if op.name != "permute_dims" else f"{self.name[x]}_T")
@@ -167,6 +172,8 @@ class Builder(Memory):
             return
         floats = {x.dtype for x in s.inputs if isinstance(x, Symbol) and not x.weak and x.fill is None}
         dtype = next(iter(floats)) if len(floats) == 1 else None
+        if op.name == "ldexp":  # its second operand stays an integer
+            dtype = None
         inputs = [self.text(x, dtype if is_weak_number(x, dtype) else None) for x in s.inputs]
         out = self.allocate(s, i, wish)
         if op.variadic:

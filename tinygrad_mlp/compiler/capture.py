@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..chainrule.derivation import argument_names, inside
 from ..errors import TensorTypeError, TraceError
-from ..graph import Node
+from ..graph import Node, place
 from ..kernels.shapes import count
 from ..nn import Module
 from ..primitive import Primitive
@@ -19,7 +20,7 @@ from ..trees import leaves, like
 __all__ = ["FORMS", "Captured", "argument", "capture", "inlined"]
 
 INLINED = {
-    "relu", "leaky_relu", "elu", "hardtanh", "sigmoid", "log_sigmoid", "softplus", "softsign", "silu", "gelu", "softmax",
+    "relu", "leaky_relu", "elu", "hardtanh", "sigmoid", "log_sigmoid", "softplus", "softsign", "silu", "softmax",
     "log_softmax", "cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "mean",
 }  # fmt: skip
 """Functions that are taken apart, so that their parts have buffers and share what they have in common."""
@@ -52,7 +53,7 @@ class Captured(NamedTuple):
 def argument(trace: Trace, x: Any, name: str) -> Symbol:
     """The Symbol of an argument: an array, or a Python number."""
     if type(x) in (int, float):
-        return trace.scalar(name, np.float64)
+        return trace.scalar(name, np.int64 if type(x) is int else np.float64)
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biufc":
         return trace.leaf(x.shape, x.dtype, "input", None, name)
     raise TensorTypeError(f"a compiled function takes arrays and numbers, also in tuples, lists and dicts, but {name} is {x!r}")
@@ -70,14 +71,41 @@ def signature(args: Sequence[Any]) -> Any:
     return tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in args])
 
 
-def capture(f: Callable[..., Any], args: Sequence[Any], trace: Trace, wrt: Sequence[int] = (), many: bool = False) -> Captured:
+def capture(
+    f: Callable[..., Any], args: Sequence[Any], new: Callable[[], Trace], wrt: Sequence[int] = (), many: bool = False
+) -> Captured:
     """Call f with Symbols like the arguments; ``wrt`` numbers those to differentiate with respect to.
+
+    f is called twice: numbers that it makes anew in each call (noise from a generator, the time) would become constants.
 
     Raises
     ------
     TraceError
-        If f asks for a number.
+        If f asks for a number, or is another computation the second time.
     """
+    captured, again = traced(f, args, new(), wrt, many), traced(f, args, new(), wrt, many)
+    for a, b in itertools.zip_longest(captured.trace.symbols, again.trace.symbols):
+        if a is None or b is None or not alike(a, b):
+            where = next((place(s.origin) for s in (a, b) if s is not None and s.origin is not None), "")
+            raise TraceError(
+                f"{where}{': ' * bool(where)}the function is another computation in each call, and the first one would be compiled for "
+                f"all of them: pass random numbers and what changes as arguments, and use nn.Dropout, which draws in each step"
+            )
+    return captured
+
+
+def alike(a: Symbol, b: Symbol) -> bool:
+    """Whether two Symbols of two calls are the same operation on the same numbers."""
+    if a.op is not b.op and (a.op is None or b.op is None or a.op.name != b.op.name):
+        return False
+    if isinstance(a.value, np.ndarray) and a.value is not b.value:
+        return isinstance(b.value, np.ndarray) and np.array_equal(a.value, b.value, equal_nan=a.value.dtype.kind in "fc")
+    numbers = [[x for x in s.inputs if not isinstance(x, Symbol)] for s in (a, b)]
+    return a.shape == b.shape and a.dtype == b.dtype and repr(numbers[0]) == repr(numbers[1])
+
+
+def traced(f: Callable[..., Any], args: Sequence[Any], trace: Trace, wrt: Sequence[int], many: bool) -> Captured:
+    """One call of f with Symbols."""
     symbols: list[Symbol] = []
     given = []
     variables: dict[int, list[Symbol]] = {}
@@ -87,10 +115,10 @@ def capture(f: Callable[..., Any], args: Sequence[Any], trace: Trace, wrt: Seque
         symbols += mine
         if n in wrt:
             variables[n] = mine
-            for i, s in enumerate(mine):
+            for s in mine:
                 s.tracked = True
                 if s.weak:  # a gradient has a dtype
-                    mine[i].weak = False
+                    s.weak, s.dtype = False, np.dtype(np.float64)
         given.append(like(x, iter([Traced(s) for s in mine])))
     with tracing(trace):
         result = f(*given)

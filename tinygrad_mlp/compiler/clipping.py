@@ -9,7 +9,21 @@ import numpy as np
 from ..errors import SettingError
 from ..kernels.shapes import Array
 
-__all__ = ["clip"]
+__all__ = ["clip", "clip_exactly"]
+
+
+def clip_exactly(gradients: list[Array], max_norm: float) -> None:
+    """The same in the operations of optim.clip_grad_norm, bit for bit."""
+    if not all(np.isfinite(g).all() for g in gradients):
+        raise SettingError("clip_norm: a gradient is NaN or infinite, and cannot be scaled")
+    largest = max(float(np.max(np.abs(g), initial=0)) for g in gradients)
+    if largest == 0:
+        return
+    scaled = [g / largest for g in gradients]
+    root = math.sqrt(math.fsum(float(np.sum(np.square(g, dtype=np.float64))) for g in scaled))
+    if largest * root > max_norm:
+        for g, part in zip(gradients, scaled, strict=True):
+            np.multiply(part, float(max_norm) / root, out=g)
 
 
 def clip(gradient: Array, max_norm: float) -> None:

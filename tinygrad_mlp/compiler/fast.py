@@ -17,8 +17,8 @@ from .program import Make, bound, flattened, in_arena, piece, same, transpose
 
 __all__ = ["FastBuilder"]
 
-FEW_COLUMNS, SMALL_MATRIX = 32, 64
-"""Results of so few columns, and matrices whose sides are at most so long, are stored column by column: measured."""
+FEW_ROWS, FEW_COLUMNS = 128, 32
+"""Results of so few rows, or of so few columns, are stored column by column: measured."""
 
 LARGE, BLOCK = 1 << 20, 1536 * 512
 """Weights of so many entries are updated in blocks of so many, each as soon as its part of the gradient is there: while it is in
@@ -77,7 +77,7 @@ class FastBuilder(Builder):
         return s in self.rowed
 
     def statement(self, s: Symbol, i: int) -> None:
-        if s.op is not None and s.op.name == "fused_cross_entropy":
+        if s.op is not None and s.op.name == "fused_cross_entropy" and can_be_fused(s.inputs[0]):
             self.cross_entropy(s, i)
         elif s.op is not None and s.op.name == "cross_entropy_dx":
             pass  # computed by the loss
@@ -218,6 +218,8 @@ class FastBuilder(Builder):
             f"{log}({total}, {logs})",
             f"{name} = ({add_up}({logs}).item() - {add_up}(picked).item()){f' / {m}' if mean else ''}",
         ]
+        if self.uses[s]:  # in further operations: a number of its dtype
+            self.lines.append(f"{name} = {self.dtype_name(s)}({name})")
         if dx is None:
             return
         scale = dx.inputs[2]
@@ -241,6 +243,11 @@ class FastBuilder(Builder):
         self.done.add(dx)
 
 
+def can_be_fused(x: Any) -> bool:
+    """Whether the fused form is of these logits: rows of them."""
+    return isinstance(x, Symbol) and x.fill is None and len(x.shape) == 2 and x.dtype in (np.float32, np.float64) and all(x.shape)
+
+
 def columns(shape: tuple[int, ...]) -> bool:
     """Whether a result of this shape is stored column by column."""
-    return shape[1] <= FEW_COLUMNS or max(shape) <= SMALL_MATRIX
+    return shape[0] <= FEW_ROWS or shape[1] <= FEW_COLUMNS

@@ -9,7 +9,7 @@ from typing import Any
 from ..kernels.shapes import Array
 from ..optim import Optimizer
 from ..tensor import Tensor
-from .arena import ALIGNMENT, aligned
+from .arena import aligned
 
 __all__ = ["Flat"]
 
@@ -19,7 +19,7 @@ ARRAY = attrgetter("array")
 class Flat:
     """One flat array for the parameters, one for each array of the optimiser's state; one for the gradients.
 
-    Weights start at a cache line, a bias directly behind its weights. A compiled program reads and writes the flat arrays; the
+    They follow each other without gaps, a bias directly behind its weights. A compiled program reads and writes the flat arrays; the
     tensors' own arrays are views of them. When somebody gives a tensor new data (an eager step, load_state_dict), ``settle`` copies
     it in and makes the tensor a view again; while a recorded graph still needs the old values it moves to new memory instead.
     """
@@ -28,12 +28,10 @@ class Flat:
         self.optimizer, self.parameters = optimizer, parameters
         self.dtype = parameters[0].dtype
         self.places: list[slice] = []
-        end, unit = 0, ALIGNMENT // self.dtype.itemsize
         for p in parameters:
-            start = end if p.ndim < 2 else -(-end // unit) * unit
-            end = start + p.size
-            self.places.append(slice(start, end))
-        self.size = end
+            start = self.places[-1].stop if self.places else 0
+            self.places.append(slice(start, start + p.size))
+        self.size = self.places[-1].stop
         self.positions = [next(i for i, q in enumerate(optimizer.parameters) if q is p) for p in parameters]
         self.state: dict[str, Array] = {}
         self.state_views: list[dict[str, Array]] = [{} for _ in parameters]
@@ -96,7 +94,7 @@ class Flat:
         runs: list[tuple[int, int, int]] = []
         for i, place in zip(self.positions, self.places, strict=True):
             missed = self.optimizer.missed[i]
-            if runs and runs[-1][0] == missed and runs[-1][2] == place.start:  # a gap holds no numbers: 0 / 0 would warn there
+            if runs and runs[-1][0] == missed:
                 runs[-1] = (missed, runs[-1][1], place.stop)
             else:
                 runs.append((missed, place.start, place.stop))
@@ -138,3 +136,5 @@ class Flat:
                 if state[slot] is not view:
                     view[...] = state[slot]
                     state[slot] = view
+            if slots and len(state) > len(slots):  # a step leaves only what is kept now
+                self.optimizer.state[i] = {slot: state[slot] for slot in slots}

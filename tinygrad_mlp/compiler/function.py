@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -36,23 +37,25 @@ class Function:
         self.f, self.exact, self.cache = f, exact, cache
         self.programs: OrderedDict[Any, CompiledFunction] = OrderedDict()
         self.newest: CompiledFunction | None = None
+        self.lock = threading.RLock()
 
     def __call__(self, *args: Any) -> Any:
         """The function's result: new arrays."""
         ends = [plain(end) for arg in args for end in leaves(arg)]
         key = (signature(ends), form_of(args))
-        compiled = self.programs.get(key)
-        if compiled is None or not compiled.fits():
-            compiled = self.newest = self.programs[key] = CompiledFunction(self, args)
-        self.programs.move_to_end(key)
-        while len(self.programs) > self.cache:
-            self.programs.popitem(last=False)
-        return compiled(ends)
+        with self.lock:  # the buffers are of one call at a time
+            compiled = self.programs.get(key)
+            if compiled is None or not compiled.fits():
+                compiled = self.newest = self.programs[key] = CompiledFunction(self, args)
+            self.programs.move_to_end(key)
+            while len(self.programs) > self.cache:
+                self.programs.popitem(last=False)
+            return compiled(ends)
 
     @property
     def source(self) -> str:
         """The newest program, as text."""
-        return "# nothing is compiled yet: call the function once" if self.newest is None else self.newest.program.source
+        return "# nothing is compiled yet: call the function once" if self.newest is None else self.newest.program.text
 
     def __repr__(self) -> str:
         name = getattr(self.f, "__name__", type(self.f).__name__)
@@ -73,9 +76,9 @@ class CompiledFunction:
         transform = function.transform
         f = function.f if transform is None else transform.function
         given = like(args, iter([plain(end) for end in leaves(args)]))
-        trace = Trace(swap={} if function.exact else SWAP)
         wrt, many = ((), False) if transform is None else (transform.numbers(len(args)), transform.many)
-        captured = capture(f, given, trace, wrt, many)
+        captured = capture(f, given, lambda: Trace(swap={} if function.exact else SWAP, merge=not function.exact), wrt, many)
+        trace = captured.trace
         self.modes = captured.modes
         self.result = captured.result
         ends = list(leaves(captured.result))
@@ -90,12 +93,19 @@ class CompiledFunction:
         for old, name in wishes.items():
             found[old].name = name
         arguments = [found[s] for s in captured.arguments]
+        # a Python number to differentiate with respect to is an array of shape ()
+        self.numbers = [
+            i
+            for i, (s, x) in enumerate(zip(captured.arguments, leaves(given), strict=True))
+            if type(x) in (int, float) and not s.weak
+        ]
         builder = Builder(arguments, {}, []) if function.exact else FastBuilder(arguments, {}, [], {}, {})
         builder.quiet = {found[s] for s in trace.quiet if s in found} | target.quiet
         fused = {s.inputs[1] for s in ancestors(found[s] for s in ends) if s.op is not None and s.op.name == "fused_cross_entropy"}
-        builder.checks += [(check, found[s], extra) for check, s, extra in trace.checks if found[s] not in fused]
+        required = [*((check, found[s], extra) for check, s, extra in trace.checks), *target.checks]
+        builder.checks += [c for c in dict.fromkeys(required) if c[1] not in fused]
         outputs = [found[s] for s in ends]
-        self.program = builder.build([*outputs, *(found[s] for s in checks)], lambda b: returned(b, outputs))
+        self.program = builder.build([*outputs, *(s for _, s, _ in builder.checks)], lambda b: returned(b, outputs))
         self.run = self.program.bind({})
 
     def differentiated(self, captured: Any, transform: Transform, ends: list[Symbol]) -> tuple[list[Symbol], Any]:
@@ -116,10 +126,14 @@ class CompiledFunction:
         return all(module.training is mode for module, mode in self.modes)
 
     def __call__(self, ends: list[Any]) -> Any:
+        for i in self.numbers:
+            ends[i] = np.asarray(ends[i], np.float64)
         return like(self.result, iter(self.run(*ends)))
 
 
 def returned(b: Builder, outputs: list[Symbol]) -> str:
     """The results as new arrays."""
+    if not outputs:
+        return "()"
     array = b.function(np.array, "array")
     return f"({', '.join(f'{array}({b.text(s)}, {b.dtype_name(s)})' for s in outputs)},)"

@@ -101,7 +101,7 @@ class Memory:
         for known, g in self.functions.items():
             if g is f or (known == name and getattr(g, "__self__", g) is getattr(f, "__self__", f)):
                 return known
-        title = name if name not in self.bindings else self.new_name(name)
+        title = name if name not in self.bindings and name not in self.name.values() else self.new_name(name)
         self.bindings[title] = same(f)
         self.functions[title] = f
         self.names.taken.add(title)
@@ -156,7 +156,7 @@ class Memory:
 
     def root(self, x: Symbol) -> Symbol:
         """The value whose memory x lies in."""
-        while x.op is not None and x.op.name in (*VIEWS, "getitem") and x not in self.space and isinstance(x.inputs[0], Symbol):
+        while x not in self.space and may_be_view(x):
             x = x.inputs[0]
         return x
 
@@ -239,3 +239,14 @@ class Memory:
                 place = self.space.pop(x)
                 if x not in self.extra_row:  # whose ones must stay
                     self.arena.give(*place)
+
+
+def may_be_view(x: Symbol) -> bool:
+    """Whether x may lie in the memory of its operand: z.real and np.diagonal(z) do. What is not known to make a new array may."""
+    op = x.op
+    if op is None or not x.inputs or not isinstance(x.inputs[0], Symbol):
+        return False
+    if op.name in (*VIEWS, "getitem"):
+        return True
+    alone = sum(isinstance(y, Symbol) for y in x.inputs) == 1
+    return alone and not isinstance(op.forward, np.ufunc) and op.name not in ("sum", "prod", "max", "min")

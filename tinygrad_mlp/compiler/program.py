@@ -36,6 +36,12 @@ class Program:
         self.source, self.arguments, self.bindings = source, list(arguments), dict(bindings)
         self.nbytes, self.notes = nbytes, list(notes)
 
+    @property
+    def text(self) -> str:
+        """The function under a comment that says where its values live."""
+        buffers = [f"#   {note}" for note in self.notes]
+        return "\n".join([f"# buffers: {self.nbytes:,} bytes in one block", *buffers, self.source])
+
     def bind(self, given: Env) -> Callable[..., Any]:
         """The function, with buffers of its own, and with the given arrays in the places of parameters and gradients."""
         env: Env = dict(given)

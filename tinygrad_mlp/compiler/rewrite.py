@@ -49,7 +49,7 @@ def rewritten(
     """A faster form of an operation."""
     if op.name in ("multiply", "divide"):
         return scaled(trace, op, inputs)
-    if op.name == "np.greater" and inputs[1] == 0 and not isinstance(inputs[1], Symbol):
+    if op.name == "np.greater" and not isinstance(inputs[1], Symbol) and inputs[1] == 0:
         return positive_part(trace, inputs[0])
     if op.name == "pow" and not isinstance(inputs[1], Symbol) and inputs[1] == 2:
         return trace.apply(TABLE["multiply"], (inputs[0], inputs[0]), {})

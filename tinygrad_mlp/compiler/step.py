@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from operator import attrgetter
@@ -18,7 +19,7 @@ from ..optim import Optimizer
 from ..symbols import Symbol, Trace, ancestors
 from .builder import Builder
 from .capture import FORMS, Captured, capture, inlined, plain, signature
-from .clipping import clip
+from .clipping import clip, clip_exactly
 from .fast import FastBuilder
 from .flat import Flat
 from .program import Make, Program
@@ -56,13 +57,17 @@ class Step:
         self.programs: OrderedDict[Any, CompiledStep] = OrderedDict()
         self.flat: Flat | None = None
         self.newest: CompiledStep | None = None
+        self.lock = threading.RLock()
 
     def __call__(self, *args: Any) -> float:
         """One training step; returns the loss before it."""
-        compiled = self.programs.get(tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in args]))
-        if compiled is None or not compiled.fits():
-            return self.slow(args)
-        return compiled(args)
+        key = tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in args])
+        with self.lock:  # the buffers are of one call at a time
+            compiled = self.programs.get(key)
+            if compiled is None or not compiled.fits():
+                return self.slow(args)
+            self.programs.move_to_end(key)
+            return compiled(args)
 
     def slow(self, args: tuple[Any, ...]) -> float:
         """A call for which there is no program yet, or whose arguments are no arrays."""
@@ -91,11 +96,11 @@ class CompiledStep:
 
     def __init__(self, step: Step, args: tuple[Any, ...]) -> None:
         self.step, self.optimizer = step, step.optimizer
-        captured = capture(step.loss, args, Trace(swap={} if step.exact else SWAP))
+        captured = capture(step.loss, args, lambda: Trace(swap={} if step.exact else SWAP, merge=not step.exact))
         loss = captured.result
         if not isinstance(loss, Symbol) or loss.size != 1:
             raise ShapeError("compile(loss, optimizer) takes a function that returns one number, the loss")
-        reached = {s.value: s for s in ancestors([loss]) if s.role == "parameter" and s.tracked}
+        reached = {s.value: s for s in depended_on(loss) if s.role == "parameter" and s.tracked}
         parameters = [p for p in self.optimizer.parameters if p in reached]
         if not parameters:
             raise GraphError("the loss does not depend on the parameters of the optimiser: nothing would be trained")
@@ -108,6 +113,7 @@ class CompiledStep:
         ):
             step.flat = Flat(self.optimizer, parameters)
         self.flat = step.flat
+        self.flat.steps = -1  # the state may have other slots now: it is settled before the first run
         self.read = attrgetter(self.optimizer.settings[0], *self.optimizer.settings)  # always a tuple
         self.seen = self.read(self.optimizer)
         self.settings = [bool(value) for value in self.seen]
@@ -162,7 +168,7 @@ class CompiledStep:
     def only_factor(self, outputs: list[Symbol], g: Symbol) -> Callable[[Trace, dict[str, Symbol]], Symbol] | None:
         """The number by which the gradient is multiplied, if that is all that happens to it."""
         users = [s for s in ancestors(outputs) if any(x is g for x in s.operands())]
-        if len(users) != 1 or users[0].op is None or users[0].op.name != "multiply":
+        if any(x is g for x in outputs) or len(users) != 1 or users[0].op is None or users[0].op.name != "multiply":
             return None
         (number,) = [x for x in users[0].inputs if x is not g] or [None]
         if not isinstance(number, Symbol) or not number.weak:
@@ -216,9 +222,8 @@ class CompiledStep:
             builder = FastBuilder(arguments, static, targets, pairs, couples, weights=weights)
         builder.quiet = {found[s] for s in trace.quiet if s in found} | target.quiet
         fused = {s.inputs[1] for s in ancestors([found[loss]]) if s.op is not None and s.op.name == "fused_cross_entropy"}
-        for check, s, extra in trace.checks:
-            if found[s] not in fused:
-                builder.checks.append((check, found[s], extra))
+        required = [*((check, found[s], extra) for check, s, extra in trace.checks), *target.checks]
+        builder.checks += [c for c in dict.fromkeys(required) if c[1] not in fused]
         places = {found[s]: place for s, place in zip(wrt, flat.places, strict=True)}
 
         def additions() -> list[str]:
@@ -234,14 +239,14 @@ class CompiledStep:
                 start = place.stop
             return lines if self.update is None else []
 
-        outputs = [found[loss], *(found[s] for s in checks)]
+        outputs = [found[loss], *(s for _, s, _ in builder.checks)]
         return builder.build(outputs, lambda b: f"float({b.text(found[loss])})", additions)
 
     @property
     def source(self) -> str:
         """The program, and that of the update if it is one of its own."""
-        update = "" if self.update is None else f"\n\n# the update, {BLOCK} entries at a time\n{self.update.source}"
-        return self.program.source + update
+        update = "" if self.update is None else f"\n\n# the update, {BLOCK} entries at a time\n{self.update.text}"
+        return self.program.text + update
 
     # --- running it -------------------------------------------------------------------------------------------------------
 
@@ -268,7 +273,10 @@ class CompiledStep:
         loss: float = self.run(*args, *[scalars[name] for name in self.needed])
         if self.update is not None:
             if self.step.clip_norm is not None:
-                clip(flat.gradient, self.step.clip_norm)
+                if self.step.exact:
+                    clip_exactly(flat.views(flat.gradient), self.step.clip_norm)
+                else:
+                    clip(flat.gradient, self.step.clip_norm)
             for missed, arrays in self.blocks:
                 numbers = scalars if not missed else optimizer.scalars(missed)
                 self.apply[len(arrays[0])](*arrays, *numbers.values())
@@ -278,6 +286,17 @@ class CompiledStep:
             optimizer.missed[i] += 1
         flat.hand_out(self.step.keep_gradients)
         return loss
+
+
+def depended_on(loss: Symbol) -> list[Symbol]:
+    """What gradients flow to; a parameter that is only compared with something has none, and is left alone."""
+    found, stack = dict.fromkeys([loss]), [loss]
+    while stack:
+        for _, x in stack.pop().edges:
+            if x not in found:
+                found[x] = None
+                stack.append(x)
+    return list(found)
 
 
 def flat_part(which: str, place: slice, shape: tuple[int, ...]) -> Make:

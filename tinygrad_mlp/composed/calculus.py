@@ -12,7 +12,7 @@ from ..errors import SettingError, ShapeError
 from ..primitive import composed
 from ..rules import astype, broadcast_to, concat, where
 from .picking import take
-from .shapes import alone_or_all, along, operand, ravel
+from .shapes import alone_or_all, along, numbers, operand, ravel
 
 
 def promoted(value: Any, x: Any) -> Any:
@@ -123,14 +123,14 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
     if period is not None:
         period = abs(period)  # not NumPy's, which would make a Python number a float64
         x, xp = x % period, xp % period
-        order = np.asarray(np.argsort(xp, kind="stable"))
+        order = numbers(np.argsort(xp, kind="stable"))
         xp, fp = xp[order], fp[order]
         xp = concat([xp[-1:] - period, xp, xp[:1] + period], axis=0)
         fp = concat([fp[-1:], fp, fp[:1]], axis=0)
         left = right = None
     below, above = x < xp[0], x > xp[-1]
     n = xp.shape[0]
-    i = np.clip(np.asarray(np.searchsorted(xp, x, side="right")) - 1, 0, max(n - 2, 0))
+    i = np.clip(numbers(np.searchsorted(xp, x, side="right")) - 1, 0, max(n - 2, 0))
     j = np.minimum(i + 1, n - 1)
     inner = where(below | above, xp[0], x)  # outside nothing is computed that could overflow: its gradient is 0, not 0 · ∞
     width = take(xp, j) - take(xp, i)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, did_you_mean
-from ..primitive import composed
+from ..primitive import composed, is_valueless
 from ..rules import astype, broadcast_to, concat, reshape, scatter, setitem, where
-from .shapes import along, flat_or, operand
+from .shapes import along, flat_or, numbers, operand
 
 # --- picking ----------------------------------------------------------------------------------------------------------
 
@@ -22,8 +22,8 @@ from .shapes import along, flat_or, operand
 def take(x: Any, indices: Any, /, *, axis: int | None = None, mode: str = "raise") -> Any:
     """The entries at indices along axis; indices beyond the ends are refused, counted on from the start, or the ends."""
     x, axis = flat_or(x, axis)
-    index = np.asarray(indices)
-    index = index.astype(np.intp, casting="same_kind")
+    index = numbers(indices)
+    index = index if is_valueless(index) else index.astype(np.intp, casting="same_kind")
     if mode == "wrap":
         index = index % x.shape[axis]
     elif mode == "clip":
@@ -37,7 +37,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None, mode: str = "raise
 def take_along_axis(x: Any, indices: Any, /, *, axis: int | None = -1) -> Any:
     """x[i, j, indices[i, j, k]]: along axis the entries that indices name, in every row its own."""
     x, axis = flat_or(x, axis)
-    index = np.asarray(indices)
+    index = numbers(indices)
     if index.ndim != x.ndim:
         raise ShapeError(f"take_along_axis of shape {x.shape} takes indices with as many axes, not of shape {index.shape}")
     grid: list[Any] = list(np.ogrid[tuple(slice(n) for n in x.shape)])
@@ -112,7 +112,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
 def sort(x: Any, /, *, axis: int | None = -1, descending: bool = False, stable: bool | None = True, kind: Any = None) -> Any:
     """The entries in order; always stable, so that of equal ones each keeps its own gradient."""
     x, axis = flat_or(x, axis)
-    order = np.asarray(np.argsort(np.flip(x, axis=axis) if descending else x, axis=axis, kind="stable"))
+    order = numbers(np.argsort(np.flip(x, axis=axis) if descending else x, axis=axis, kind="stable"))
     order = np.flip(x.shape[axis] - 1 - order, axis=axis) if descending else order
     return take_along_axis(x, order, axis=axis)
 
@@ -124,7 +124,7 @@ def partition(x: Any, /, kth: Any, axis: int | None = -1, kind: Any = "introsele
     In which order those come NumPy leaves open; here it is that of np.argpartition.
     """
     x, axis = flat_or(x, axis)
-    return take_along_axis(x, np.asarray(np.argpartition(x, kth, axis=axis, kind=kind)), axis=axis)
+    return take_along_axis(x, numbers(np.argpartition(x, kth, axis=axis, kind=kind)), axis=axis)
 
 
 def first_places(x: Any, equal_nan: bool) -> tuple[Any, Any, Any]:

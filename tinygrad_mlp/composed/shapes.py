@@ -9,13 +9,18 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import did_you_mean
-from ..primitive import composed
+from ..primitive import composed, is_valueless
 from ..rules import astype, broadcast_to, permute_dims, reshape, scatter
 
 
 def operand(x: Any) -> Any:
     """x itself if it is a Tensor or another reading, else x as an array: what NumPy's functions do first of all."""
     return x if hasattr(type(x), "_apply") else np.asarray(x)
+
+
+def numbers(x: Any) -> Any:
+    """A constant result as an array; one of a traced function, which has no numbers, as it is."""
+    return x if is_valueless(x) else np.asarray(x)
 
 
 def along(axis: int, index: Any) -> tuple[Any, ...]:
@@ -66,6 +71,8 @@ def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | No
     """The number fill_value in the shape and dtype of x; its gradient is the sum of what arrives."""
     if hasattr(type(fill_value), "_apply"):
         return broadcast_to(astype(fill_value, dtype=x.dtype if dtype is None else dtype), shape=np.shape(x))
+    if hasattr(type(x), "_apply"):
+        return np.ones_like(x, dtype=dtype) * np.asarray(fill_value, x.dtype if dtype is None else dtype)
     result = np.empty_like(x, dtype=dtype)
     result[...] = fill_value
     return result

@@ -13,7 +13,7 @@ from ..errors import SettingError, ShapeError, did_you_mean
 from ..primitive import composed
 from ..rules import astype, permute_dims, reshape, where
 from .picking import sort, take_along_axis
-from .shapes import operand, ravel
+from .shapes import numbers, operand, ravel
 
 
 @composed(np.ptp)
@@ -190,7 +190,7 @@ def instead_of_nan(x: Any, number: float) -> Any:
 
 def counted(x: Any, axis: Any, keepdims: bool = False) -> Any:
     """How many entries are not NaN."""
-    return np.sum(~np.asarray(np.isnan(x)), axis=axis, keepdims=keepdims)
+    return np.sum(~numbers(np.isnan(x)), axis=axis, keepdims=keepdims)
 
 
 def divided(x: Any, n: Any) -> Any:

@@ -29,7 +29,10 @@ def result_of(op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> t
         with np.errstate(all="ignore"):
             if op.elementwise:
                 shapes = [np.shape(x) for x in inputs if x is not None]
-                ones = [1.5 if is_weak(x) else np.ones(1, x.dtype) if hasattr(x, "dtype") else x for x in inputs]
+                ones = [
+                    (1 if x.dtype.kind == "i" else 1.5) if is_weak(x) else np.ones(1, x.dtype) if hasattr(x, "dtype") else x
+                    for x in inputs
+                ]
                 return np.broadcast_shapes(*shapes), np.asarray(op.forward(*ones, **params)).dtype
             if op.name in ("matmul", "linear") and all(np.ndim(x) for x in inputs):
                 return product(op, inputs)

@@ -230,7 +230,7 @@ def total(trace: Trace, inputs: tuple[Any, ...], params: Any, shape: tuple[int, 
     """A sum over no axes; of equal entries that are powers of two; of −x."""
     x: Symbol = inputs[0]
     n = int(np.prod(shape, dtype=int))
-    if x.dtype == dtype and x.shape == shape and x.shape:  # over no axes
+    if x.dtype == dtype and params["axis"] == ():
         return x
     if x.fill is not None and n and dtype.kind == "f" and float(x.fill) in POWERS_OF_TWO and x.size // n * abs(x.fill) <= 2048:
         return trace.full(shape, x.fill * (x.size // n), dtype)

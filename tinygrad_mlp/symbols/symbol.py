@@ -23,6 +23,7 @@ class Valueless(Operand):
     """An operand without numbers: what only a number can answer is refused, with the line that asks."""
 
     __slots__ = ()
+    _valueless = True
 
     @property
     def size(self) -> int:

@@ -58,6 +58,7 @@ class Trace:
     inline : which primitives are taken apart: their forward functions, plain NumPy, are read with Symbols as well
     forms : other forward functions for some of them, in plain NumPy
     swap : primitives in place of others
+    merge : whether equal operations that gradients flow through are one; then their gradients are added before they flow on
     rewrite : rewrite(trace, op, inputs, params, shape, dtype), another Symbol for an operation, or None
 
     Attributes
@@ -72,7 +73,9 @@ class Trace:
         forms: Mapping[str, Callable[..., Any]] | None = None,
         rewrite: Callable[..., Symbol | None] = lambda *_: None,
         swap: Mapping[Primitive, Primitive] | None = None,
+        merge: bool = True,
     ) -> None:
+        self.merge = merge
         self.inline, self.forms, self.rewrite, self.swap = inline, forms or {}, rewrite, swap or {}
         self.symbols: list[Symbol] = []
         self.known: dict[Any, Symbol] = {}
@@ -182,7 +185,7 @@ class Trace:
                 self.inlining -= 1
         edges = tuple((i, x) for i, x in enumerate(inputs) if isinstance(x, Symbol) and x.tracked) if is_recording() else ()
         key = (op, bool(edges), *map(identity, ordered(op, inputs)), *((name, identity(p)) for name, p in params.items()))
-        if key in self.known:
+        if key in self.known and (self.merge or not edges):
             return self.known[key]
         shape, dtype = result_of(op, inputs, {n: self.sample_index(p) if n == "index" else p for n, p in params.items()})
         symbol = simplified(self, op, inputs, params, shape, dtype)
@@ -216,7 +219,7 @@ class Trace:
             self.quiet.add(symbol)
         weak = [x for x in inputs if isinstance(x, Symbol)]
         if weak and op.elementwise and all(x.weak for x in weak):
-            symbol.weak, symbol.dtype = True, weak[0].dtype
+            symbol.weak, symbol.dtype = True, weak[0].dtype if weak[0].dtype.kind == dtype.kind else dtype  # 1 / 2 is a float
         return symbol
 
     def constant(self, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], wrap: bool) -> Any:
