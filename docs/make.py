@@ -85,10 +85,7 @@ def rules() -> str:
 
 
 NETWORK = """import numpy as np
-import numpy as np
-
 import tinygrad_mlp as tg
-from tinygrad_mlp import nn, optim
 from tinygrad_mlp import nn
 
 rng = np.random.default_rng(0)

@@ -226,6 +226,7 @@ def make_sklearn(w: Workload) -> Step:
     Like partial_fit, it adds up the squares of all weights for the L2 term (here 0) and keeps velocities (momentum 0).
     """
     from sklearn.neural_network import MLPClassifier
+    from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
     from sklearn.preprocessing import LabelBinarizer
 
     X, y, P = data(w)
@@ -234,15 +235,13 @@ def make_sklearn(w: Workload) -> Step:
     model = MLPClassifier(sizes[1:-1], activation=act, random_state=0, **settings)
     targets = y[:, None] == np.arange(sizes[-1])
     model._label_binarizer = LabelBinarizer().fit([0, 1, 2])  # more than two classes: softmax
-    model._random_state, model.n_outputs_ = np.random.RandomState(0), sizes[-1]  # noqa: NPY002  # what it expects
+    model._random_state, model.n_outputs_ = np.random.RandomState(0), sizes[-1]
     model._initialize(targets, sizes, X.dtype)
     model.coefs_, model.intercepts_ = P[::2], P[1::2]
     parameters = model.coefs_ + model.intercepts_
     gradients = [np.empty_like(p) for p in P[::2]], [np.empty_like(p) for p in P[1::2]]
     activations: list[Any] = [X] + [None] * (len(sizes) - 1)
     deltas: list[Any] = [None] * (len(sizes) - 1)
-    from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
-
     optimizer = SGDOptimizer(parameters, float(LR), "constant", 0.0, False)
 
     def step() -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import tinygrad_mlp as tg
 from contenders import LR, Step, Workload, data
+
+import tinygrad_mlp as tg
 from tinygrad_mlp import manual
 
 

@@ -55,7 +55,9 @@ def cpu() -> str:
     except OSError:
         lines = []
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    wide = [name for name in ("amx_bf16", "avx512f", "avx2", "asimd") if name in facts.get("flags", facts.get("Features", "")).split()]
+    wide = [
+        name for name in ("amx_bf16", "avx512f", "avx2", "asimd") if name in facts.get("flags", facts.get("Features", "")).split()
+    ]
     name = facts.get("model name") or platform.processor() or platform.machine()
     return f"{name} ({platform.machine()}{', ' + ', '.join(wide) if wide else ''})"
 
@@ -81,3 +83,9 @@ def save(path: Path, results: dict[str, Any]) -> None:
 def progress(text: str) -> None:
     """Say what is being measured, on the error channel."""
     print(text, file=sys.stderr, flush=True)
+
+
+def warn_if_busy() -> None:
+    """Two threads of a product wait for each other: where something else takes a core, a step takes a hundred times as long."""
+    if hasattr(os, "getloadavg") and (load_now := os.getloadavg()[0]) > 0.5:
+        progress(f"This machine is busy (load {load_now:.1f}): figures with several threads will be far too high. Better wait.")

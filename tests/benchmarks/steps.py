@@ -15,6 +15,7 @@ has been measured is kept in results.json beside this file after each workload; 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
@@ -24,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from processes import HERE, RESULTS, load, machine, progress, run, save
+from processes import HERE, RESULTS, load, machine, progress, run, save, warn_if_busy
 
 OURS = ("tg.compile", "tg.compile exact", "tg.eager", "manual.py")
 NAMES = ("numpy", "products only", *OURS, "torch", "torch.compile", "jax.jit", "autograd", "mygrad", "sklearn")
@@ -45,10 +46,8 @@ def memory(peak: bool) -> float:
 
 def forget() -> None:
     """Let the peak start from the present memory, where the system can."""
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-    except OSError:
-        pass
 
 
 def measure(name: str, workload: str, budget: float, threads: int) -> list[float]:
@@ -57,12 +56,12 @@ def measure(name: str, workload: str, budget: float, threads: int) -> list[float
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     import contenders
 
-    modules = list(contenders.IMPORTS.get(name, []))
+    modules = contenders.IMPORTS.get(name, [])
     makers = contenders.MAKERS
     if name in OURS:
         ours = importlib.import_module("makers")
         makers, modules = ours.MAKERS, ours.IMPORTS
-    for module in modules:
+    for module in ["numpy.random", *modules]:  # NumPy imports its generators when they are asked for
         importlib.import_module(module)
     before = memory(peak=False)
     step = makers[name](contenders.WORKLOADS[workload])
@@ -135,7 +134,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(NAMES), help="contenders, with commas between (default: all)")
     parser.add_argument("--workloads", default="", help="only those with this in their name")
     parser.add_argument("--rounds", type=int, default=5, help="processes for each figure (default: 5)")
-    parser.add_argument("--budget", type=float, default=0.5, help="seconds of measuring in a process (default: 0.5)")
+    parser.add_argument("--budget", type=float, default=0.4, help="seconds of measuring in a process (default: 0.4)")
     parser.add_argument("--threads", type=int, default=2, help="threads of the matrix products (default: 2)")
     parser.add_argument("--json", type=Path, default=RESULTS, help="the file of results (default: results.json beside this file)")
     parser.add_argument("--again", action="store_true", help="measure anew what has been measured")
@@ -151,8 +150,11 @@ def main() -> None:
     settings = {key: getattr(options, key) for key in ("rounds", "budget", "threads")}
     settings["machine"] = machine(pythons, options.threads)
     results = load(options.json)
+    warn_if_busy()
     if results.get("settings", settings) != settings and not (options.again and not options.workloads):
-        raise SystemExit(f"{options.json} was measured with other settings. Use them again, another --json, or --again to start anew.")
+        raise SystemExit(
+            f"{options.json} was measured with other settings. Use them again, another --json, or --again to start anew."
+        )
     if options.again and not options.workloads:
         results = {}
     results |= {"settings": settings}

@@ -31,10 +31,10 @@ class Builder(Memory):
         self.uses = dict.fromkeys(symbols, 0)
         for i, s in enumerate(order):
             for x in s.operands():
-                self.last[self.root(x)] = i
+                self.note_use(x, i)
                 self.uses[x] += 1
         for s in (*outputs, *self.target):
-            self.last[self.root(s)] = len(order)
+            self.note_use(s, len(order))
         self.position = {s: i for i, s in enumerate(order)}
         self.prepare(order)
         for s in self.arguments:

@@ -243,7 +243,7 @@ class FastBuilder(Builder):
         self.done.add(dx)
 
 
-def can_be_fused(x: Any) -> bool:
+def can_be_fused(x: object) -> bool:
     """Whether the fused form is of these logits: rows of them."""
     return isinstance(x, Symbol) and x.fill is None and len(x.shape) == 2 and x.dtype in (np.float32, np.float64) and all(x.shape)
 

@@ -19,6 +19,9 @@ __all__ = ["VIEWS", "Memory"]
 VIEWS = ("reshape", "permute_dims", "broadcast_to", "expand_dims", "squeeze", "positive")
 """Operations whose result is a view of their operand, where NumPy can give one."""
 
+NEW = ("sum", "prod", "max", "min", "concat", "stack", "linear", "matmul")
+"""Operations of one array, other than ufuncs, whose result is a new one."""
+
 FUNCTIONS = {name for name, f in vars(np).items() if callable(f) and len(name) > 2} | {"run", "np"}
 """What no value is called."""
 
@@ -160,6 +163,13 @@ class Memory:
             x = x.inputs[0]
         return x
 
+    def note_use(self, x: Symbol, i: int) -> None:
+        """x, and whatever it may be a view of, is read in statement i."""
+        self.last[x] = i
+        while may_be_view(x):
+            x = x.inputs[0]
+            self.last[x] = i
+
     def allocate(self, s: Symbol, i: int, wish: str) -> str:
         """A place for the result, and its name."""
         shape, dtype = s.shape, s.dtype
@@ -249,4 +259,4 @@ def may_be_view(x: Symbol) -> bool:
     if op.name in (*VIEWS, "getitem"):
         return True
     alone = sum(isinstance(y, Symbol) for y in x.inputs) == 1
-    return alone and not isinstance(op.forward, np.ufunc) and op.name not in ("sum", "prod", "max", "min")
+    return alone and not isinstance(op.forward, np.ufunc) and op.name not in NEW

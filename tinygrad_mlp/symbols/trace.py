@@ -44,6 +44,9 @@ def as_array(x: float, *, dtype: Any) -> Array:
     return np.asarray(x, dtype)
 
 
+ARITHMETIC = {"add", "subtract", "multiply", "divide", "floor_divide", "remainder", "pow", "negative", "positive", "abs"}
+"""Python's operators on numbers, which give numbers."""
+
 TAKE_NUMBERS = {"as_array", "cross_entropy_dx"}
 """Operations that take a Python number as such, besides the elementwise ones."""
 
@@ -218,7 +221,7 @@ class Trace:
         if np.geterr()["divide"] == "ignore":
             self.quiet.add(symbol)
         weak = [x for x in inputs if isinstance(x, Symbol)]
-        if weak and op.elementwise and all(x.weak for x in weak):
+        if weak and op.name in ARITHMETIC and all(x.weak for x in weak):  # np.sqrt of a Python number is NumPy's float64
             symbol.weak, symbol.dtype = True, weak[0].dtype if weak[0].dtype.kind == dtype.kind else dtype  # 1 / 2 is a float
         return symbol
 
