@@ -15,6 +15,7 @@ import numpy as np
 
 from . import composed, rules
 from .errors import UnsupportedError
+from .modes import MODES
 from .passthrough import CONSTANT_FUNCTIONS, INSPECTING_FUNCTIONS
 from .primitive import BY_NUMPY, COMPOSED_BY_NUMPY, Primitive, is_valueless
 
@@ -105,6 +106,8 @@ def plain_part(part: Any) -> Any:
         return part
     if is_valueless(part):
         return part
+    if isinstance(part, np.ndarray) and MODES.get().tracer is not None:
+        return part  # the program of a traced function reads it anew at each call
     array = np.array(part)
     return array if array.size or hasattr(part, "dtype") else array.astype(np.intp)
 

@@ -60,6 +60,8 @@ class Tensor(Assignable):
     __slots__ = ()
 
     def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
+        if isinstance(data, Tensor):
+            data._refuse_while_traced()
         try:
             array = np.array(data.array if isinstance(data, Tensor) else data, dtype=dtype)
         except ValueError as error:
@@ -90,9 +92,9 @@ class Tensor(Assignable):
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
-        if self.extras is not None and self.extras.exposed is not None and value is self.extras.exposed():
-            if np.may_share_memory(self.array, value):
-                return  # t.data -= step: NumPy has written into the array already
+        view = None if self.extras is None or self.extras.exposed is None else self.extras.exposed()
+        if view is not None and value is view and np.may_share_memory(self.array, view):
+            return  # t.data -= step: NumPy has written into the array already
         if self.op is not None:
             raise GraphError(f"the data of a computed tensor ({self.op.name}) cannot be replaced: write t = t.detach() first")
         new = convert(value, self.array.dtype, "data")
@@ -172,6 +174,8 @@ class Tensor(Assignable):
 
     def detach(self) -> Tensor:
         """The same value without a graph: a constant."""
+        if (tracer := MODES.get().tracer) is not None:
+            return tracer.unknown(self).detach()  # type: ignore[no-any-return]  # a handle, for the time of the trace
         return leaf(Tensor.__new__(Tensor), self.array.copy(), requires_grad=False)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
@@ -331,6 +335,7 @@ class Tensor(Assignable):
         return iter([self[i] for i in range(len(self))])
 
     def __contains__(self, value: Any) -> bool:
+        self._refuse_while_traced()
         return bool(np.any(self.array == unwrap(value)))
 
     def __bool__(self) -> bool:

@@ -11,32 +11,11 @@ import numpy as np
 from ..chainrule.derivation import argument_names, inside
 from ..errors import TensorTypeError, TraceError
 from ..graph import Node, place
-from ..kernels.shapes import count
 from ..nn import Module
-from ..primitive import Primitive
 from ..symbols import Symbol, Trace, Traced, symbol_of, tracing
 from ..trees import leaves, like
 
-__all__ = ["FORMS", "Captured", "argument", "capture", "inlined"]
-
-INLINED = {
-    "relu", "leaky_relu", "elu", "hardtanh", "sigmoid", "log_sigmoid", "softplus", "softsign", "silu", "softmax",
-    "log_softmax", "cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "mean",
-}  # fmt: skip
-"""Functions that are taken apart, so that their parts have buffers and share what they have in common."""
-
-
-def mean(x: Any, *, axis: Any, keepdims: bool) -> Any:
-    """Σ x / n, as np.mean computes it."""
-    return np.sum(x, axis=axis, keepdims=keepdims) / count(x, axis)
-
-
-FORMS: dict[str, Callable[..., Any]] = {"mean": mean}
-
-
-def inlined(op: Primitive) -> bool:
-    """Whether a primitive is taken apart."""
-    return op.name in INLINED
+__all__ = ["Captured", "capture", "plain", "signature"]
 
 
 class Captured(NamedTuple):
@@ -88,8 +67,8 @@ def capture(
         if a is None or b is None or not alike(a, b):
             where = next((place(s.origin) for s in (a, b) if s is not None and s.origin is not None), "")
             raise TraceError(
-                f"{where}{': ' * bool(where)}the function is another computation in each call, and the first one would be compiled for "
-                f"all of them: pass random numbers and what changes as arguments, and use nn.Dropout, which draws in each step"
+                f"{where}{': ' * bool(where)}the function is another computation in each call, and the first one would be compiled "
+                f"for all of them: pass random numbers and what changes as arguments, and use nn.Dropout, which draws in each step"
             )
     return captured
 

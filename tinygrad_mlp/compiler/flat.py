@@ -19,9 +19,10 @@ ARRAY = attrgetter("array")
 class Flat:
     """One flat array for the parameters, one for each array of the optimiser's state; one for the gradients.
 
-    They follow each other without gaps, a bias directly behind its weights. A compiled program reads and writes the flat arrays; the
-    tensors' own arrays are views of them. When somebody gives a tensor new data (an eager step, load_state_dict), ``settle`` copies
-    it in and makes the tensor a view again; while a recorded graph still needs the old values it moves to new memory instead.
+    They follow each other without gaps, a bias directly behind its weights. A compiled program reads and writes the flat
+    arrays; the tensors' own arrays are views of them. When somebody gives a tensor new data (an eager step, load_state_dict),
+    ``settle`` copies it in and makes the tensor a view again; while a recorded graph still needs the old values it moves to new
+    memory instead.
     """
 
     def __init__(self, optimizer: Optimizer, parameters: list[Tensor]) -> None:
@@ -113,6 +114,8 @@ class Flat:
                 if p.grad is not None:
                     p.grad = None
             return
+        for i in self.left_out:
+            self.optimizer.parameters[i].grad = None
         for p, view in zip(self.parameters, self.views(self.gradient), strict=True):
             p.grad = view
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +12,13 @@ from ..chainrule.derivation import inside
 from ..chainrule.names import known_objects, name_values
 from ..errors import ShapeError, TensorTypeError
 from ..functional import Transform
-from ..symbols import Symbol, Trace, ancestors
+from ..symbols import Symbol, ancestors
 from ..trees import leaves, like
 from .builder import Builder
-from .capture import FORMS, capture, inlined, plain, signature
+from .cache import Programs
+from .capture import capture, plain, signature
 from .fast import FastBuilder
-from .rewrite import SWAP, rewritten
+from .lowering import lowered, new_trace
 
 __all__ = ["Function"]
 
@@ -34,9 +34,8 @@ class Function:
 
     def __init__(self, f: Callable[..., Any], *, exact: bool = False, cache: int = 8) -> None:
         self.transform: Transform | None = getattr(f, "transform", None)
-        self.f, self.exact, self.cache = f, exact, cache
-        self.programs: OrderedDict[Any, CompiledFunction] = OrderedDict()
-        self.newest: CompiledFunction | None = None
+        self.f, self.exact = f, exact
+        self.programs: Programs[CompiledFunction] = Programs(cache)
         self.lock = threading.RLock()
 
     def __call__(self, *args: Any) -> Any:
@@ -44,18 +43,14 @@ class Function:
         ends = [plain(end) for arg in args for end in leaves(arg)]
         key = (signature(ends), form_of(args))
         with self.lock:  # the buffers are of one call at a time
-            compiled = self.programs.get(key)
-            if compiled is None or not compiled.fits():
-                compiled = self.newest = self.programs[key] = CompiledFunction(self, args)
-            self.programs.move_to_end(key)
-            while len(self.programs) > self.cache:
-                self.programs.popitem(last=False)
-            return compiled(ends)
+            compiled = self.programs.find(key)
+            return (self.programs.add(key, CompiledFunction(self, args)) if compiled is None else compiled)(ends)
 
     @property
     def source(self) -> str:
         """The newest program, as text."""
-        return "# nothing is compiled yet: call the function once" if self.newest is None else self.newest.program.text
+        newest = self.programs.newest
+        return "# nothing is compiled yet: call the function once" if newest is None else newest.program.text
 
     def __repr__(self) -> str:
         name = getattr(self.f, "__name__", type(self.f).__name__)
@@ -77,8 +72,7 @@ class CompiledFunction:
         f = function.f if transform is None else transform.function
         given = like(args, iter([plain(end) for end in leaves(args)]))
         wrt, many = ((), False) if transform is None else (transform.numbers(len(args)), transform.many)
-        captured = capture(f, given, lambda: Trace(swap={} if function.exact else SWAP, merge=not function.exact), wrt, many)
-        trace = captured.trace
+        captured = capture(f, given, lambda: new_trace(function.exact), wrt, many)
         self.modes = captured.modes
         self.result = captured.result
         ends = list(leaves(captured.result))
@@ -86,12 +80,8 @@ class CompiledFunction:
             ends, self.result = self.differentiated(captured, transform, ends)
         first = next((s for s in ends if s.op is not None), None)
         forward = ancestors(leaves(captured.result))
-        wishes = name_values(forward, first, known_objects(forward, inside(f))) if first is not None else {}
-        checks = [s for _, s, _ in trace.checks]
-        target = Trace(inlined, FORMS) if function.exact else Trace(inlined, FORMS, rewritten)
-        found = target.replayed(ancestors([*ends, *captured.arguments, *checks]))
-        for old, name in wishes.items():
-            found[old].name = name
+        names = name_values(forward, first, known_objects(forward, inside(f))) if first is not None else {}
+        found, quiet, checks = lowered(captured.trace, ends, captured.arguments, names, function.exact)
         arguments = [found[s] for s in captured.arguments]
         # a Python number to differentiate with respect to is an array of shape ()
         self.numbers = [
@@ -100,12 +90,9 @@ class CompiledFunction:
             if type(x) in (int, float) and not s.weak
         ]
         builder = Builder(arguments, {}, []) if function.exact else FastBuilder(arguments, {}, [], {}, {})
-        builder.quiet = {found[s] for s in trace.quiet if s in found} | target.quiet
-        fused = {s.inputs[1] for s in ancestors(found[s] for s in ends) if s.op is not None and s.op.name == "fused_cross_entropy"}
-        required = [*((check, found[s], extra) for check, s, extra in trace.checks), *target.checks]
-        builder.checks += [c for c in dict.fromkeys(required) if c[1] not in fused]
+        builder.quiet, builder.checks = quiet, checks
         outputs = [found[s] for s in ends]
-        self.program = builder.build([*outputs, *(s for _, s, _ in builder.checks)], lambda b: returned(b, outputs))
+        self.program = builder.build([*outputs, *(s for _, s, _ in checks)], lambda b: returned(b, outputs))
         self.run = self.program.bind({})
 
     def differentiated(self, captured: Any, transform: Transform, ends: list[Symbol]) -> tuple[list[Symbol], Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -16,19 +15,18 @@ from ..chainrule.names import known_objects, name_values
 from ..errors import GraphError, SettingError, ShapeError
 from ..kernels.shapes import Array
 from ..optim import Optimizer
-from ..symbols import Symbol, Trace, ancestors
+from ..symbols import Symbol, ancestors
 from .builder import Builder
-from .capture import FORMS, Captured, capture, inlined, plain, signature
+from .cache import Programs
+from .capture import Captured, capture, plain, signature
 from .clipping import clip, clip_exactly
 from .fast import FastBuilder
 from .flat import Flat
+from .lowering import lowered, new_trace
 from .program import Make, Program
-from .rewrite import SWAP, rewritten
+from .update import BLOCK, Factor, update_of
 
 __all__ = ["Step"]
-
-BLOCK = 1 << 16
-"""Entries that are updated at a time: the arrays of a block fit into a processor core's own cache."""
 
 
 class Step:
@@ -53,38 +51,31 @@ class Step:
         if clip_norm is not None and not (isinstance(clip_norm, (int, float, np.integer, np.floating)) and clip_norm > 0):
             raise SettingError(f"compile: clip_norm must be a number above 0, or None (got {clip_norm!r})")
         self.loss, self.optimizer, self.exact, self.clip_norm = loss, optimizer, exact, clip_norm
-        self.keep_gradients, self.cache = keep_gradients, cache
-        self.programs: OrderedDict[Any, CompiledStep] = OrderedDict()
+        self.keep_gradients = keep_gradients
+        self.programs: Programs[CompiledStep] = Programs(cache)
         self.flat: Flat | None = None
-        self.newest: CompiledStep | None = None
+        self.running: CompiledStep | None = None
         self.lock = threading.RLock()
 
     def __call__(self, *args: Any) -> float:
         """One training step; returns the loss before it."""
         key = tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in args])
         with self.lock:  # the buffers are of one call at a time
-            compiled = self.programs.get(key)
-            if compiled is None or not compiled.fits():
-                return self.slow(args)
-            self.programs.move_to_end(key)
-            return compiled(args)
+            compiled = self.programs.find(key)
+            return self.slow(args) if compiled is None else compiled(args)
 
     def slow(self, args: tuple[Any, ...]) -> float:
         """A call for which there is no program yet, or whose arguments are no arrays."""
         arrays = tuple(plain(x) for x in args)
         key = signature(arrays)
-        compiled = self.programs.get(key)
-        if compiled is None or not compiled.fits():
-            compiled = self.newest = self.programs[key] = CompiledStep(self, arrays)
-        self.programs.move_to_end(key)
-        while len(self.programs) > self.cache:
-            self.programs.popitem(last=False)
-        return compiled(arrays)
+        compiled = self.programs.find(key)
+        return (self.programs.add(key, CompiledStep(self, arrays)) if compiled is None else compiled)(arrays)
 
     @property
     def source(self) -> str:
         """The newest program, as text."""
-        return "# nothing is compiled yet: call step(X, y) once" if self.newest is None else self.newest.source
+        newest = self.programs.newest
+        return "# nothing is compiled yet: call step(X, y) once" if newest is None else newest.source
 
     def __repr__(self) -> str:
         name = getattr(self.loss, "__name__", type(self.loss).__name__)
@@ -96,7 +87,7 @@ class CompiledStep:
 
     def __init__(self, step: Step, args: tuple[Any, ...]) -> None:
         self.step, self.optimizer = step, step.optimizer
-        captured = capture(step.loss, args, lambda: Trace(swap={} if step.exact else SWAP, merge=not step.exact))
+        captured = capture(step.loss, args, lambda: new_trace(step.exact))
         loss = captured.result
         if not isinstance(loss, Symbol) or loss.size != 1:
             raise ShapeError("compile(loss, optimizer) takes a function that returns one number, the loss")
@@ -113,13 +104,13 @@ class CompiledStep:
         ):
             step.flat = Flat(self.optimizer, parameters)
         self.flat = step.flat
-        self.flat.steps = -1  # the state may have other slots now: it is settled before the first run
         self.read = attrgetter(self.optimizer.settings[0], *self.optimizer.settings)  # always a tuple
         self.seen = self.read(self.optimizer)
         self.settings = [bool(value) for value in self.seen]
         self.modes = captured.modes
         self.scalars = list(self.optimizer.scalars())
-        self.update, factor = self.plan_update()
+        scale = not (step.exact or step.keep_gradients or step.clip_norm)
+        self.update, factor = update_of(self.optimizer, self.flat.size, self.flat.dtype, scale, step.keep_gradients)
         self.needed: list[str] = []
         self.program = self.plan_run(captured, [reached[p] for p in parameters], factor)
         self.bound = -1
@@ -135,60 +126,7 @@ class CompiledStep:
 
     # --- the programs -----------------------------------------------------------------------------------------------------
 
-    def plan_update(self) -> tuple[Program | None, Callable[[Trace, dict[str, Symbol]], Symbol] | None]:
-        """The program of the update on flat arrays, and the factor by which the gradient can be scaled from the start.
-
-        An update that is linear in the gradient, W − η g, uses it in one product with a number only. Then the loss is
-        differentiated with that number as its seed, and the gradient arrives as the change.
-        """
-        trace = Trace()
-        shape, dtype = (min(self.flat.size, 2 * BLOCK),), self.flat.dtype
-        w, g = (trace.leaf(shape, dtype, "parameter", name=name) for name in "wg")
-        state = {slot: trace.leaf(shape, dtype, "parameter", name=slot) for slot in self.optimizer.slots}
-        scalars = {name: trace.scalar(name, dtype) for name in self.scalars}
-        new, after = self.optimizer.update(w, g, state, **scalars)
-        outputs = [new, *after.values()]
-        factor = None if self.step.exact or self.step.keep_gradients or self.step.clip_norm else self.only_factor(outputs, g)
-        if factor is not None:
-            trace, old = Trace(), ancestors([*outputs, w, g, *state.values(), *scalars.values()])
-            g_scaled = next(s for s in old if s.op is not None and any(x is g for x in s.inputs))
-            found = trace.replayed([s for s in old if s is not g_scaled and s is not g], {g_scaled: (g.shape, g.dtype, "change")})
-            w, g, new = found[w], found[g_scaled], found[new]
-            state, after = {k: found[v] for k, v in state.items()}, {k: found[v] for k, v in after.items()}
-            scalars = {k: found[v] for k, v in scalars.items()}
-            if new.op is not None and new.op.name == "add" and {*new.inputs} == {w, g} and not state:
-                return None, factor  # W + change: one statement
-        builder = Builder(
-            [w, g, *state.values(), *scalars.values()], {}, [],
-            prefer={new: w, **{after[slot]: state[slot] for slot in state}},
-            owned=[w, *([] if self.step.keep_gradients else [g]), *state.values()],
-        )  # fmt: skip
-        return builder.build([new, *after.values()], lambda b: "None"), factor
-
-    def only_factor(self, outputs: list[Symbol], g: Symbol) -> Callable[[Trace, dict[str, Symbol]], Symbol] | None:
-        """The number by which the gradient is multiplied, if that is all that happens to it."""
-        users = [s for s in ancestors(outputs) if any(x is g for x in s.operands())]
-        if any(x is g for x in outputs) or len(users) != 1 or users[0].op is None or users[0].op.name != "multiply":
-            return None
-        (number,) = [x for x in users[0].inputs if x is not g] or [None]
-        if not isinstance(number, Symbol) or not number.weak:
-            return None
-
-        def again(trace: Trace, scalars: dict[str, Symbol]) -> Symbol:
-            steps = ancestors([number])
-            found: dict[Symbol, Symbol] = {}
-            for s in steps:
-                if s.op is None:
-                    found[s] = scalars[s.name]
-                else:
-                    found[s] = trace.apply(s.op, [found[x] if isinstance(x, Symbol) else x for x in s.inputs], s.params)
-            return found[number]
-
-        return again
-
-    def plan_run(
-        self, captured: Captured, wrt: list[Symbol], factor: Callable[[Trace, dict[str, Symbol]], Symbol] | None
-    ) -> Program:
+    def plan_run(self, captured: Captured, wrt: list[Symbol], factor: Factor | None) -> Program:
         """The program of the loss and the gradients."""
         trace, loss, step, flat = captured.trace, captured.result, self.step, self.flat
         scalars = {name: trace.scalar(name, flat.dtype) for name in self.scalars}
@@ -197,33 +135,22 @@ class CompiledStep:
         self.needed = list(scalars)
         adjoints = trace.adjoints(loss, wrt, seed)
         forward = ancestors([loss])
-        wishes = name_values(forward, loss, known_objects(forward, inside(step.loss)))
+        names = name_values(forward, loss, known_objects(forward, inside(step.loss)))
+        names |= {g: f"d{names[x]}" for x, g in adjoints.items() if x in names and g.op is not None and g not in names}
         gradients = [adjoints[s] for s in wrt]
-        checks = [s for _, s, _ in trace.checks]
-        whole = ancestors([loss, *gradients, *wrt, *captured.arguments, *scalars.values(), *checks])
-        target = Trace(inlined, FORMS) if step.exact else Trace(inlined, FORMS, rewritten)
-        found = target.replayed(whole)
-        for old, name in wishes.items():
-            found[old].name = name
-        for old, g in adjoints.items():
-            if g in found and found[g].op is not None and old in wishes:
-                found[g].name = f"d{wishes[old]}"
-        arguments = [found[s] for s in captured.arguments]
-        arguments += [found[s] for s in scalars.values()]
+        arguments = [*captured.arguments, *scalars.values()]
+        found, quiet, checks = lowered(trace, [loss, *gradients], [*wrt, *arguments], names, step.exact)
         static = {found[s]: part(flat, i, "value") for i, s in enumerate(wrt)}
         targets = [
-            (found[g], f"d{wishes[s]}", part(flat, i, "gradient")) for i, (s, g) in enumerate(zip(wrt, gradients, strict=True))
+            (found[g], f"d{names[s]}", part(flat, i, "gradient")) for i, (s, g) in enumerate(zip(wrt, gradients, strict=True))
         ]
         if step.exact:
-            builder = Builder(arguments, static, targets)
+            builder = Builder([found[s] for s in arguments], static, targets)
         else:
             pairs, couples = layers(flat, [found[s] for s in wrt], [found[g] for g in gradients])
             weights = {found[g]: found[s] for s, g in zip(wrt, gradients, strict=True)} if self.update is None else {}
-            builder = FastBuilder(arguments, static, targets, pairs, couples, weights=weights)
-        builder.quiet = {found[s] for s in trace.quiet if s in found} | target.quiet
-        fused = {s.inputs[1] for s in ancestors([found[loss]]) if s.op is not None and s.op.name == "fused_cross_entropy"}
-        required = [*((check, found[s], extra) for check, s, extra in trace.checks), *target.checks]
-        builder.checks += [c for c in dict.fromkeys(required) if c[1] not in fused]
+            builder = FastBuilder([found[s] for s in arguments], static, targets, pairs, couples, weights=weights)
+        builder.quiet, builder.checks = quiet, checks
         places = {found[s]: place for s, place in zip(wrt, flat.places, strict=True)}
 
         def additions() -> list[str]:
@@ -239,7 +166,7 @@ class CompiledStep:
                 start = place.stop
             return lines if self.update is None else []
 
-        outputs = [found[loss], *(s for _, s, _ in builder.checks)]
+        outputs = [found[loss], *(s for _, s, _ in checks)]
         return builder.build(outputs, lambda b: f"float({b.text(found[loss])})", additions)
 
     @property
@@ -263,8 +190,8 @@ class CompiledStep:
 
     def __call__(self, args: tuple[Any, ...]) -> float:
         flat, optimizer = self.flat, self.optimizer
-        if self.step.flat is not flat:
-            self.step.flat = flat
+        if self.step.running is not self:  # another program's: its state may have other slots
+            self.step.running, self.step.flat, flat.steps = self, flat, -1
         if not flat.is_settled():
             flat.settle()
         if self.bound != flat.generation:

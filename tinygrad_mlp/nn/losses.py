@@ -14,6 +14,7 @@ import numpy as np
 from .. import rules
 from ..errors import DataError, ShapeError, did_you_mean
 from ..kernels.losses import check_labels, check_targets, divisor
+from ..modes import MODES
 from ..operand import Operand
 from ..tensor import Tensor
 from .module import Module
@@ -42,9 +43,16 @@ def operand(x: Any) -> Any:
 
 def plain_labels(y: Any) -> Any:
     """Class labels as an integer array; those of a traced function as they are."""
+    y = unknown_while_traced(y)
     if is_traced(y):
         return y
     return np.array(y.array if isinstance(y, Tensor) else y)  # ours: later changes of the caller's array do not matter
+
+
+def unknown_while_traced(y: Any) -> Any:
+    """Labels and targets; while a function is traced no copies are made, since its program reads them anew at each call."""
+    tracer = MODES.get().tracer
+    return tracer.unknown(y) if tracer is not None and isinstance(y, (Tensor, np.ndarray)) else y
 
 
 def is_traced(x: Any) -> bool:
@@ -157,6 +165,7 @@ def l2_penalty(parameters: Iterable[Tensor], l2: float) -> Any:
 
 def like(targets: Any, predictions: Any) -> Any:
     """Targets as numbers of the predictions' dtype, so that an integer or float64 target does not change it."""
+    targets = unknown_while_traced(targets)
     if is_traced(targets):
         return targets.astype(predictions.dtype) if predictions.dtype.kind == "f" else targets
     if isinstance(targets, Tensor) and targets.requires_grad:

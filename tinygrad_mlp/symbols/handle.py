@@ -44,7 +44,7 @@ class Traced(Valueless):
     def _apply(cls, op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Traced:
         trace = trace_here(inputs)
         if "index" in params:
-            params = {**params, "index": trace.index(symbol_of(params["index"]))}
+            params = {**params, "index": trace.index(symbol_of(params["index"]), written=op.name == "setitem")}
         return cls(trace.apply(op, [symbol_of(x) for x in inputs], params))
 
     @classmethod
@@ -68,7 +68,9 @@ class Traced(Valueless):
                 "well: assign to that one, u[0, 1] = v for u[0][1] = v, or write t = t.copy() first"
             )
         trace = self.symbol.within
-        self.symbol = trace.apply(TABLE["setitem"], (self.symbol, symbol_of(value)), {"index": trace.index(symbol_of(index))})
+        self.symbol = trace.apply(
+            TABLE["setitem"], (self.symbol, symbol_of(value)), {"index": trace.index(symbol_of(index), written=True)}
+        )
 
     def astype(self, dtype: Any) -> Traced:
         """The value in another dtype."""
@@ -119,9 +121,9 @@ class Tracer:
         """A function without derivative on Tensors, traced."""
         return Traced._constant(function, args, kwargs, wrap)
 
-    def unknown(self, x: Node) -> Traced:
-        """The handle of a Tensor, which refuses what only numbers can answer."""
-        return Traced(self.trace.tensor(x))
+    def unknown(self, x: Any) -> Traced:
+        """The handle of a Tensor or an array: it is read anew at each call, and refuses what only numbers can answer."""
+        return Traced(self.trace.tensor(x) if isinstance(x, Node) else self.trace.array(x))
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from ..dispatch import name_of, plain_part
 from ..errors import TraceError, UnsupportedError
 from ..graph import Node, between, origin, topological
 from ..kernels.shapes import Array
-from ..modes import is_recording
+from ..modes import MODES, is_recording
 from ..passthrough import INSPECTING_FUNCTIONS
 from ..primitive import TABLE, Primitive
 from ..sweep import sweep
@@ -255,12 +255,14 @@ class Trace:
         """The same value as a constant."""
         return self.new(TABLE["positive"], (x,), {}, x.shape, x.dtype, ()) if x.tracked else x
 
-    def index(self, index: Any) -> Any:
-        """An index with Symbols in it; lists of numbers as arrays."""
+    def index(self, index: Any, written: bool = False) -> Any:
+        """An index with Symbols in it; lists of numbers as arrays. Where it is written to, the rule looks at the numbers."""
         if isinstance(index, tuple):
-            return tuple(self.index(part) for part in index)
+            return tuple(self.index(part, written) for part in index)
         if not isinstance(index, Symbol):
-            return plain_part(index)
+            part = plain_part(index)
+            numbers = isinstance(part, np.ndarray) and part.dtype.kind in "iu" and MODES.get().tracer is not None and not written
+            return self.array(part) if numbers else part
         if index.dtype.kind == "b":
             return refuse("it picks entries: how many, depends on it", "np.where(mask, x, 0)")
         return index
