@@ -1,4 +1,4 @@
-"""From the computation that was traced to the one that is written: primitives taken apart, and rewritten unless every bit counts."""
+"""From the computation that was traced to the one that is written: primitives taken apart; rewritten, unless every bit counts."""
 
 from __future__ import annotations
 
