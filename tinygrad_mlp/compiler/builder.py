@@ -155,11 +155,19 @@ class Builder(Memory):
             return False
         if op.name in ("linear", "matmul"):
             return all(isinstance(x, Symbol) for x in s.inputs) and len(s.shape) >= 2
+        if not self.reorder and len(s.shape) > 1 and not all(map(self.is_by_rows, s.inputs)):
+            return False  # NumPy's own result would have the operand's layout, and sums over it another order
         if op.name in REDUCTIONS:
             return isinstance(s.inputs[0], Symbol) and s.params.get("dtype") is None
         if op.name in ("concat", "stack"):
             return True
         return isinstance(op.forward, np.ufunc) and op.forward.nout == 1 and op.forward.signature is None and not s.params
+
+    def is_by_rows(self, x: Any) -> bool:
+        """Whether an operand is known to be stored row by row, in C's order (or has only one axis)."""
+        if not isinstance(x, Symbol) or len(x.shape) < 2 or x.fill is not None:
+            return True
+        return x in self.dummy and self.dummy[x].flags.c_contiguous
 
     def into_buffer(self, s: Symbol, i: int, wish: str) -> None:
         """A statement that writes into a buffer."""

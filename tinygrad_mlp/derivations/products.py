@@ -18,7 +18,7 @@ def matmul_dx(g: Any, z: Any, x: Any, y: Any) -> Any:
     if y.ndim == 1:
         return np.expand_dims(g, -1) * y
     if x.ndim == 1:
-        return np.squeeze(np.expand_dims(g, -2) @ y.mT, -2)
+        return g @ y.mT if y.ndim == 2 else np.squeeze(np.expand_dims(g, -2) @ y.mT, -2)
     return g @ y.mT
 
 
@@ -32,7 +32,7 @@ def matmul_dy(g: Any, z: Any, x: Any, y: Any) -> Any:
     if x.ndim == 1:
         return x * g if y.ndim == 1 else np.expand_dims(x, -1) * np.expand_dims(g, -2)
     if y.ndim == 1:
-        return np.squeeze(x.mT @ np.expand_dims(g, -1), -1)
+        return x.mT @ g if x.ndim == 2 else np.squeeze(x.mT @ np.expand_dims(g, -1), -1)
     return x.mT @ g
 
 
