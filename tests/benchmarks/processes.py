@@ -36,6 +36,7 @@ def environment(threads: int) -> dict[str, str]:
     """The variables of a measuring process: no pins, so many threads, tinygrad_mlp from this checkout."""
     kept = {name: value for name, value in os.environ.items() if name.split("_")[0] not in PINS}
     kept |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's second import finds the bytecode of the first
     kept["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return kept
 

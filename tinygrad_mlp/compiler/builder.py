@@ -89,7 +89,7 @@ class Builder(Memory):
         if s in self.static:
             name = self.name[s] = self.names.give(s, s.name or self.wishes.get(s, "p"))
             self.bindings[name] = self.static[s]
-            self.dummy[s] = np.empty(s.shape, s.dtype)
+            self.dummy[s] = self.blank(s.shape, s.dtype)
             return
         value, name = s.value, self.names.give(s, s.name or self.wishes.get(s, "c"))
         self.name[s] = name

@@ -70,6 +70,7 @@ def capture(
                 f"{where}{': ' * bool(where)}the function is another computation in each call, and the first one would be compiled "
                 f"for all of them: pass random numbers and what changes as arguments, and use nn.Dropout, which draws in each step"
             )
+    again.trace.forget()
     return captured
 
 

@@ -147,7 +147,7 @@ class FastBuilder(Builder):
         self.lines.append(f"{self.function(np.copyto, 'copyto')}({turned}, {name}.T)")
         self.transposed[x] = turned
         self.name[x] = self.bind(f"{name}_copy", transpose(stored, without_last=True))
-        self.dummy[x] = np.empty((n, m), x.dtype).T
+        self.dummy[x] = self.blank((n, m), x.dtype).T
         self.extra_row.add(x)
 
     def is_sum_of(self, db: Symbol, d: Symbol) -> bool:
@@ -238,7 +238,7 @@ class FastBuilder(Builder):
                 self.extra_row.add(dx)
         else:
             self.name[dx] = self.bind("dz", transpose(z))
-            self.dummy[dx] = np.empty((n, m), dtype).T
+            self.dummy[dx] = self.blank((n, m), dtype).T
         self.transposed[dx] = z
         self.done.add(dx)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -94,6 +95,8 @@ class CompiledFunction:
         outputs = [found[s] for s in ends]
         self.program = builder.build([*outputs, *(s for _, s, _ in checks)], lambda b: returned(b, outputs))
         self.run = self.program.bind({})
+        self.result = like(self.result, itertools.repeat(None))  # only its form is needed
+        captured.trace.forget()
 
     def differentiated(self, captured: Any, transform: Transform, ends: list[Symbol]) -> tuple[list[Symbol], Any]:
         """The value and the gradients in place of the value."""

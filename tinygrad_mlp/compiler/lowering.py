@@ -58,4 +58,5 @@ def lowered(trace: Trace, outputs: Sequence[Symbol], others: Iterable[Symbol], n
     whole = ancestors(found[s] for s in outputs)
     checked = {s.inputs[1] for s in whole if s.op is not None and s.op.name == "fused_cross_entropy"}  # by the loss itself
     checks = [check for check in dict.fromkeys(required) if check[1] not in checked]
+    target.forget()
     return Lowered(found, {found[s] for s in trace.quiet if s in found} | target.quiet, checks)

@@ -79,6 +79,7 @@ class Memory:
         self.checks: list[tuple[Callable[..., None], Symbol, tuple[Any, ...]]] = []
         self.partners: dict[Symbol, list[Symbol]] = {}
         self.position: dict[Symbol, int] = {}
+        self.untouched = np.empty(0, np.uint8)
         self.target: dict[Symbol, tuple[str, Make]] = {}
         self.last: dict[Symbol, int] = {}
         self.uses: dict[Symbol, int] = {}
@@ -153,6 +154,13 @@ class Memory:
         """Whether the name of x means the same array at every call."""
         return x in self.dummy
 
+    def blank(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """An array that stands for a value while its strides and views are planned; all lie in one place, which nobody touches."""
+        nbytes = int(np.prod(shape, dtype=int)) * dtype.itemsize
+        if nbytes > self.untouched.nbytes:
+            self.untouched = np.empty(2 * nbytes, np.uint8)
+        return self.untouched[:nbytes].view(dtype).reshape(shape)
+
     def dtype_name(self, s: Symbol) -> str:
         """The name of a dtype."""
         return self.function(s.dtype.type, f"{s.dtype.name}_")
@@ -177,7 +185,7 @@ class Memory:
             title, make = self.target[s]
             name = self.name[s] = self.names.give(s, title)
             self.bindings[name] = make
-            self.dummy[s] = np.empty(shape, dtype)
+            self.dummy[s] = self.blank(shape, dtype)
             self.placed.add(s)
             return name
         over = self.overwritten(s, i)
@@ -214,7 +222,7 @@ class Memory:
             self.bindings[name] = transpose(self.buffer[s], without_last=extra)
         else:
             self.bindings[name] = make
-        self.dummy[s] = np.empty(stored, dtype).T if columns else np.empty(shape, dtype)
+        self.dummy[s] = self.blank(stored, dtype).T if columns else self.blank(shape, dtype)
         self.notes.append(f"{name}: {shape} {dtype}, bytes {start} to {start + nbytes}")
         return name
 

@@ -113,6 +113,7 @@ class CompiledStep:
         self.update, factor = update_of(self.optimizer, self.flat.size, self.flat.dtype, scale, step.keep_gradients)
         self.needed: list[str] = []
         self.program = self.plan_run(captured, [reached[p] for p in parameters], factor)
+        captured.trace.forget()
         self.bound = -1
 
     def fits(self) -> bool:

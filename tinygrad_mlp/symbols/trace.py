@@ -90,6 +90,12 @@ class Trace:
         self.quiet: set[Symbol] = set()
         self.checks: list[tuple[Callable[..., None], Symbol, tuple[Any, ...]]] = []
 
+    def forget(self) -> None:
+        """Let go of all Symbols: they refer to their trace, so nothing would be freed before the cycle collector runs."""
+        for table in (self.known, self.of_tensor, self.of_array):
+            table.clear()
+        self.symbols.clear()
+
     # --- Symbols without an operation ---------------------------------------------------------------------------------
 
     def leaf(
