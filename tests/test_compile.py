@@ -1290,7 +1290,7 @@ def test_the_tester_of_texts() -> None:
 
 def written(step: Any) -> list[Any]:
     """The programs of what is compiled newest."""
-    newest = step.programs.newest
+    newest = step.programs.latest
     return [p for p in (newest.program, getattr(newest, "update", None)) if p is not None]
 
 

@@ -75,7 +75,8 @@ def variable(x: Any) -> Tensor:
         return rules.positive(x)  # type: ignore[no-any-return]  # a primitive of a Tensor
     if isinstance(x, Operand) and not isinstance(x, Tensor):
         raise TraceError(
-            "a transform cannot run inside a traced function: compile the transform itself, tg.compile(tg.value_and_grad(f))"
+            "a transform cannot run inside a traced function: compile the transform itself, tg.compile(tg.value_and_grad(f)), or "
+            "derive a recorded loss that is made of gradients with create_graph=True"
         )
     if isinstance(x, bool) or not isinstance(x, (int, float, complex, np.ndarray, np.generic, Tensor)):
         raise TensorTypeError(

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-EAGER_PEERS = ("torch", "autograd", "mygrad", "sklearn")
+EAGER_PEERS = ("torch", "autograd", "mygrad")
+"""Those that record a graph; scikit-learn has one fixed network, written by hand."""
+
 OTHERS = ("numpy", "torch", "torch.compile", "jax.jit", "autograd", "mygrad", "sklearn")
 
 

@@ -15,7 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import (
+    DataError,
+    GraphError,
+    SettingError,
+    ShapeError,
+    TensorTypeError,
+    TraceError,
+    UnsupportedError,
+    did_you_mean,
+)
 from ..nn import MLP
 from ..nn.losses import loss_named
 from ..rules import sigmoid, softmax
@@ -71,7 +80,15 @@ def of_file(target: str) -> Derivation:
         raise DataError(f"{path}: {did_you_mean('function', title, known)}")
     if not callable(function):
         raise DataError(f"{path}: {title} is no function but {type(function).__name__}")
-    return derive(function, *examples(module, function, path))
+    if isinstance(function, type):
+        raise DataError(f"{path}: {title} is a class: define a function that returns the loss")
+    inputs = examples(module, function, path)
+    try:
+        return derive(function, *inputs)
+    except (GraphError, TraceError, ShapeError, TensorTypeError, UnsupportedError):
+        raise  # they say what to write instead
+    except Exception as error:
+        raise DataError(f"{path}:{title} fails: {type(error).__name__}: {error}") from error
 
 
 def loaded(path: Path) -> ModuleType:

@@ -73,6 +73,8 @@ def derive(f: Any, *examples: Any, names: Mapping[str, Any] | None = None) -> De
         return of_loss(f, around)
     if not callable(f):
         raise TensorTypeError(f"derive() takes a Tensor or a function (got {f!r}): write tg.derive(loss) or tg.derive(f, X, y)")
+    if not examples and takes_arguments(f):
+        raise TensorTypeError("derive() of a function needs an example of each argument: write tg.derive(f, X, y)")
     return of_function(f, examples, given, around)
 
 
@@ -174,6 +176,15 @@ def in_order(wrt: list[Symbol], objects: Mapping[int, str]) -> list[Symbol]:
     """The parameters in the order in which modules and variables name them; others behind."""
     order = {key: i for i, key in enumerate(objects)}
     return sorted(wrt, key=lambda s: (s.role == "parameter" and not s.name, order.get(id(s.value), len(order)), s.stamp))
+
+
+def takes_arguments(f: Callable[..., Any]) -> bool:
+    """Whether a function cannot be called without arguments."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
 
 
 def argument_names(f: Callable[..., Any], n: int) -> list[str]:

@@ -72,11 +72,12 @@ class Letters:
         """The right side of a value's line; a long sum in rows."""
         whole = self.final.expression(symbol)
         plain = self.plain.final
-        if len(plain.expression(symbol).text) <= LONG:
+        summands = terms(symbol, self.texts)
+        if len(plain.expression(symbol).text) <= LONG or len(summands) == 1:
             return [whole.text]
         found = [""]
         length = 0
-        for term in terms(symbol, self.texts):
+        for term in summands:
             text, size = self.final.operand(term), len(plain.operand(term).text)
             if not found[0]:
                 found[0], length = self.n.at(text, SUM), size

@@ -151,7 +151,19 @@ def latex_of(plan: Plan) -> str:
     for line in plan.lines:
         if line.backward:
             rows += row(letters, line)
+    rows += [f"{left} &= {right}" for left, right in without_lines(plan, letters)]
     return aligned(rows)
+
+
+def without_lines(plan: Plan, letters: Letters) -> list[tuple[str, str]]:
+    """The gradients that are returned and have no line of their own: an array that was there before."""
+    found = []
+    for name, gradient in plan.gradients.items():
+        left = letters.n.gradient(letters.word(name).text).text
+        right = letters.final.operand(gradient).text
+        if left != right:
+            found.append((left, right))
+    return found
 
 
 def block(text: str) -> list[str]:
@@ -185,10 +197,8 @@ def markdown_of(plan: Plan, with_numbers: bool = False) -> str:
         out += step(plan, letters, number, line)
         if values:
             out += block(f"{letters.texts[line.symbol].text} = {numbers(values[line.symbol])}")
-    for name, gradient in plan.gradients.items():
-        if gradient not in letters.texts:
-            left = letters.n.gradient(letters.word(name).text).text
-            out += block(f"{left} = {letters.final.operand(gradient).text}")
+    for left, right in without_lines(plan, letters):
+        out += block(f"{left} = {right}")
     return "\n".join(out)
 
 

@@ -44,21 +44,31 @@ def source_of(plan: Plan, function: str) -> str:
             f'"""{TITLE} Written by tinygrad_mlp {__version__}."""',
             "",
             *sorted(helpers.imports),
-            *(["import numpy as np"] if uses_numpy(body, helpers) else []),
+            "import numpy as np",
             *definitions(list(helpers.texts.values())),
             "",
             "",
             wrapped(f"def {function}(", arguments, "):", 0),
             *docstring(plan),
+            *guard(plan),
             *body,
             "",
         ]
     )
 
 
-def uses_numpy(body: list[str], helpers: Helpers) -> bool:
-    """Whether a function of NumPy's is called by name."""
-    return any("np." in line.partition("  # ")[0] and not line.lstrip().startswith("#") for line in body) or bool(helpers.texts)
+def guard(plan: Plan) -> list[str]:
+    """The lines that refuse other shapes: the counts in the formulas (of a mean, of the labels) would be wrong for them."""
+    arrays = [s for s in (*plan.inputs, *plan.parameters) if s.dtype.kind in "biufc"]
+    if not arrays:
+        return []
+    parts = [f'("{plan.names[s]}", {plan.names[s]}, {s.shape})' for s in arrays]
+    return [
+        wrapped("    for _name, _array, _shape in (", parts, ",):" if len(parts) == 1 else "):", 0),
+        "        if np.shape(_array) != _shape:",
+        '            raise ValueError(f"{_name} has shape {np.shape(_array)}, but this is written for {_shape}: derive it again")',
+        "",
+    ]
 
 
 def definitions(texts: list[str]) -> list[str]:

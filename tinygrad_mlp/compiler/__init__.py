@@ -32,7 +32,7 @@ def compile(f: Callable[..., Any], optimizer: Optimizer | None = None, **options
     optimizer.step()`` does, and returns l as a float. ``compile(f)`` is f; ``compile(tg.value_and_grad(f))`` and
     ``compile(tg.grad(f))`` are these transforms of f; they take and return arrays, also in tuples, lists and dicts.
 
-    The function is called once for each combination of shapes and dtypes, with values that have no numbers: shapes may decide
+    For each combination of shapes and dtypes the function is called, twice, with values that have no numbers: shapes may decide
     what is computed, values may not. Tensors that it uses are read anew at each call, also those that are no parameters. Python
     numbers that it refers to are constants of the program; pass what changes as an argument. Random numbers of nn.Dropout are
     drawn anew in each step.
@@ -51,7 +51,8 @@ def compile(f: Callable[..., Any], optimizer: Optimizer | None = None, **options
     keep_gradients : bool
         Leave the gradients of a step in ``.grad``. By default there are none afterwards, and the step is faster.
     cache : int
-        How many programs are kept, one for each combination of shapes.
+        How many programs are kept (default 8), one for each combination of shapes, modes and settings; the least recently used goes
+        first.
 
     Raises
     ------

@@ -25,19 +25,20 @@ class Programs(Generic[P]):
     def __init__(self, size: int) -> None:
         self.size = size
         self.by_form: OrderedDict[Any, list[P]] = OrderedDict()
-        self.newest: P | None = None
+        self.latest: P | None = None
 
     def find(self, form: Any) -> P | None:
         """The program for arguments of this form that holds now."""
         for program in self.by_form.get(form, ()):
             if program.fits():
                 self.by_form.move_to_end(form)
+                self.latest = program
                 return program
         return None
 
     def add(self, form: Any, program: P) -> P:
         """Keep a program; returns it."""
-        self.newest = program
+        self.latest = program
         self.by_form.setdefault(form, []).append(program)
         self.by_form.move_to_end(form)
         while len(self) > self.size:

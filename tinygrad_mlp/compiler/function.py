@@ -29,8 +29,8 @@ class Function:
 
     Attributes
     ----------
-    source : the newest program, as text
-    programs : the compiled programs, by the shapes and dtypes of the arguments, at most ``cache``
+    source : the program that ran last, as text
+    programs : the compiled programs, at most ``cache``
     """
 
     def __init__(self, f: Callable[..., Any], *, exact: bool = False, cache: int = 8) -> None:
@@ -49,9 +49,9 @@ class Function:
 
     @property
     def source(self) -> str:
-        """The newest program, as text."""
-        newest = self.programs.newest
-        return "# nothing is compiled yet: call the function once" if newest is None else newest.program.text
+        """The program that ran last, as text."""
+        latest = self.programs.latest
+        return "# nothing is compiled yet: call the function once" if latest is None else latest.program.text
 
     def __repr__(self) -> str:
         name = getattr(self.f, "__name__", type(self.f).__name__)

@@ -66,6 +66,8 @@ def scaled(trace: Trace, op: Primitive, inputs: tuple[Any, ...]) -> Symbol | Non
     x, y = inputs
     if op.name == "divide":
         factor = factors(x)
+        if not isinstance(y, Symbol) and y == 0:
+            return None  # an empty batch: NumPy's 0 / 0, not Python's
         if factor is None or not is_number(y) or not any(isinstance(v, Symbol) for v in (factor[0], y)):
             return None
         return trace.apply(TABLE["multiply"], (factor[1], trace.apply(TABLE["divide"], (factor[0], y), {})), {})

@@ -34,8 +34,8 @@ class Step:
 
     Attributes
     ----------
-    source : the newest program, as text
-    programs : the compiled programs, by the shapes and dtypes of the arguments, at most ``cache``
+    source : the program that ran last, as text
+    programs : the compiled programs, at most ``cache``
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class Step:
 
     @property
     def source(self) -> str:
-        """The newest program, as text."""
-        newest = self.programs.newest
-        return "# nothing is compiled yet: call step(X, y) once" if newest is None else newest.source
+        """The program that ran last, as text."""
+        latest = self.programs.latest
+        return "# nothing is compiled yet: call step(X, y) once" if latest is None else latest.source
 
     def __repr__(self) -> str:
         name = getattr(self.loss, "__name__", type(self.loss).__name__)
