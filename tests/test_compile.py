@@ -1638,3 +1638,67 @@ def test_a_copy_of_a_parameter_is_refused() -> None:
     step = tg.compile(lambda X: np.sum(model(X) * Tensor(model.linear2.bias)), optim.SGD(model.parameters(), lr=0.1))
     with pytest.raises(TraceError, match="test_compile"):
         step(blobs(4, 4, 3)[0])
+
+
+def test_what_is_frozen_replaced_or_regrouped_is_seen() -> None:
+    X, y = blobs(8, 4, 3)
+
+    def freeze(model: Any, optimizer: Any) -> None:
+        model.linear1.weight.requires_grad = False
+
+    def thaw(model: Any, optimizer: Any) -> None:
+        model.linear1.weight.requires_grad = True
+
+    def replace(model: Any, optimizer: Any) -> None:
+        model.linear1.weight = nn.Parameter(model.linear1.weight.array * 0.5)
+
+    twins = Twins(optimizer=OPTIMISERS["sgd"])
+    for change in (freeze, thaw, replace):
+        twins.both(X, y)
+        change(twins.a, twins.oa)
+        change(twins.b, twins.ob)
+        twins.both(X, y)
+        twins.agree()
+
+
+def test_nothing_flows_through_a_compiled_function_without_a_word() -> None:
+    f = tg.compile(lambda a: np.sum(np.square(a)))
+    with pytest.raises(GraphError, match="no graph"):
+        tg.grad(f)(np.array([1.0, 2.0]))
+    with pytest.raises(TraceError, match="cannot be called in traced ones"):
+        tg.compile(lambda a: f(a) + 1)(np.ones(2))
+    with pytest.raises(TensorTypeError, match="masked"):
+        f(np.ma.masked_array([1.0, 2.0], [True, False]))
+    with pytest.raises(TensorTypeError, match="by position"):
+        f(a=np.ones(2))
+
+
+def test_numbers_of_the_users_are_multiplied_in_their_order() -> None:
+    f = tg.compile(lambda a, n, k: n * (k * a))
+    assert float(f(np.array(1e-30, np.float32), 1e30, 1e30)) == pytest.approx(1e30)
+    g = tg.compile(lambda a, n, k: (n * a) / k)
+    with np.errstate(divide="ignore"):
+        assert float(g(np.array(1.0), 2.0, 0.0)) == np.inf
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_gradient_alone_of_a_fused_loss(exact: bool) -> None:
+    z, y = np.random.default_rng(0).standard_normal((5, 3)), np.array([0, 1, 2, 0, 1])
+    f = tg.grad(lambda z: nn.cross_entropy(z, y))
+    np.testing.assert_allclose(tg.compile(f, exact=exact)(z), f(z), rtol=1e-12)
+
+
+def test_a_loss_of_one_entry_and_an_empty_batch() -> None:
+    model = mlp()
+    step = tg.compile(lambda X, y: nn.cross_entropy(model(X), y).reshape(1, 1), optim.SGD(model.parameters(), lr=0.1))
+    X, y = blobs(8, 4, 3)
+    expected = float(nn.cross_entropy(model(X), y).item())
+    assert step(X, y) == pytest.approx(expected, rel=1e-6)
+
+
+def test_small_losses_keep_their_digits() -> None:
+    W = nn.Parameter(np.zeros(2, np.float32))
+    step = tg.compile(lambda Z, y: nn.cross_entropy(Z + W, y), optim.SGD([W], lr=0.0))
+    for top in (20.0, 40.0, 70.0):
+        Z = np.array([[top, top - 12]], np.float32)
+        assert step(Z, np.array([0])) == pytest.approx(nn.cross_entropy(Z, np.array([0])).item(), rel=1e-3)

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..chainrule.derivation import argument_names, inside
-from ..errors import TensorTypeError, TraceError
+from ..errors import GraphError, TensorTypeError, TraceError
 from ..graph import Node, place
 from ..nn import Module
+from ..primitive import is_valueless
 from ..symbols import Symbol, Trace, Traced, symbol_of, tracing
 from ..trees import leaves, like
 
-__all__ = ["Captured", "capture", "plain", "signature"]
+__all__ = ["Captured", "by_position", "capture", "plain", "signature"]
 
 
 class Captured(NamedTuple):
@@ -32,7 +33,7 @@ class Captured(NamedTuple):
 def argument(trace: Trace, x: Any, name: str) -> Symbol:
     """The Symbol of an argument: an array, or a Python number."""
     if type(x) in (int, float):
-        return trace.scalar(name, np.int64 if type(x) is int else np.float64)
+        return trace.scalar(name, np.int64 if type(x) is int else np.float64, "input")
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biufc":
         return trace.leaf(x.shape, x.dtype, "input", None, name)
     raise TensorTypeError(f"a compiled function takes arrays and numbers, also in tuples, lists and dicts, but {name} is {x!r}")
@@ -42,7 +43,24 @@ def plain(x: Any) -> Any:
     """An argument as an array, or a Python number."""
     if type(x) is np.ndarray or type(x) in (int, float):
         return x
-    return x.array if isinstance(x, Node) else np.asarray(x)
+    if is_valueless(x):
+        raise TraceError("compiled functions cannot be called in traced ones: call the function that compile() was given")
+    if isinstance(x, Node):
+        if x.tracked:
+            raise GraphError(
+                "a compiled function has no graph: no gradient would flow through it to this tensor; pass t.numpy(), or compile "
+                "the whole, tg.compile(tg.value_and_grad(f))"
+            )
+        return x.array
+    if isinstance(x, np.ma.MaskedArray):
+        raise TensorTypeError("a compiled function takes no masked arrays: pass a.filled(0), and the mask as an argument")
+    return np.asarray(x)
+
+
+def by_position(named: dict[str, Any]) -> None:
+    """Arguments are given by position."""
+    if named:
+        raise TensorTypeError(f"what is compiled takes its arguments by position, not by name ({', '.join(named)})")
 
 
 def signature(args: Sequence[Any]) -> Any:

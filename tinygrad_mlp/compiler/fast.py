@@ -27,9 +27,6 @@ the cache, and without an array for the whole gradient."""
 SMALL = 4096
 """Arguments of so many entries are copied, for the sake of a row of ones."""
 
-SAFE = 6000.0
-"""While the squares of all logits add up to less, every exp and every sum of them is a normal number: |z| < 77.5."""
-
 
 class FastBuilder(Builder):
     """Writes fast statements.
@@ -172,11 +169,7 @@ class FastBuilder(Builder):
     # --- softmax and cross-entropy ------------------------------------------------------------------------------------------
 
     def cross_entropy(self, s: Symbol, i: int) -> None:
-        """The loss, and the gradient in the place of the logits.
-
-        softmax(z) does not change when a number is subtracted from a row. That is necessary only where exp could leave the range
-        of its dtype, so it is done only where the squares of the logits add up to much.
-        """
+        """The loss, and the gradient in the place of the logits, which are shifted by the largest of their row as in eager code."""
         x, y = s.inputs
         m, n = x.shape
         dtype = x.dtype
@@ -209,14 +202,14 @@ class FastBuilder(Builder):
             "except (ValueError, TypeError):",
             f"    {refuse}({labels}, ({m}, {n}))",
             "    raise",
-            f"if not {flat}.dot({flat}) < {SAFE}:",
-            f"    {maximum_reduce}({z}, 0, None, {total})",
-            f"    {subtract}({z}, {total}, {z})",
+            f"{maximum_reduce}({z}, 0, None, {total})",
+            f"{subtract}({z}, {total}, {z})",
             f"picked = {flat}[at]",
             f"{exp}({z}, {z})",
             f"{add_rows}({z}, {total})",
             f"{log}({total}, {logs})",
-            f"{name} = ({add_up}({logs}).item() - {add_up}(picked).item()){f' / {m}' if mean else ''}",
+            f"{subtract}({logs}, picked, {logs})",
+            f"{name} = {add_up}({logs}).item(){f' / {m}' if mean else ''}",
         ]
         if self.uses[s]:  # in further operations: a number of its dtype
             self.lines.append(f"{name} = {self.dtype_name(s)}({name})")
@@ -244,8 +237,9 @@ class FastBuilder(Builder):
 
 
 def can_be_fused(x: object) -> bool:
-    """Whether the fused form is of these logits: rows of them."""
-    return isinstance(x, Symbol) and x.fill is None and len(x.shape) == 2 and x.dtype in (np.float32, np.float64) and all(x.shape)
+    """Whether the fused form is of these logits: rows of them, and more than one class."""
+    rows = isinstance(x, Symbol) and x.fill is None and len(x.shape) == 2 and x.shape[0] > 0 and x.shape[1] > 1
+    return rows and x.dtype in (np.float32, np.float64)  # type: ignore[attr-defined]  # a Symbol
 
 
 def columns(shape: tuple[int, ...]) -> bool:

@@ -17,9 +17,10 @@ from ..symbols import Symbol, ancestors
 from ..trees import leaves, like
 from .builder import Builder
 from .cache import Programs
-from .capture import capture, plain, signature
+from .capture import by_position, capture, plain, signature
 from .fast import FastBuilder
 from .lowering import lowered, new_trace
+from .parts import Parts
 
 __all__ = ["Function"]
 
@@ -39,8 +40,9 @@ class Function:
         self.programs: Programs[CompiledFunction] = Programs(cache)
         self.lock = threading.RLock()
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **named: Any) -> Any:
         """The function's result: new arrays."""
+        by_position(named)
         ends = [plain(end) for arg in args for end in leaves(arg)]
         key = (signature(ends), form_of(args))
         with self.lock:  # the buffers are of one call at a time
@@ -75,6 +77,7 @@ class CompiledFunction:
         wrt, many = ((), False) if transform is None else (transform.numbers(len(args)), transform.many)
         captured = capture(f, given, lambda: new_trace(function.exact), wrt, many)
         self.modes = captured.modes
+        self.parts = Parts(captured.trace, captured.modes, [])
         self.result = captured.result
         ends = list(leaves(captured.result))
         if transform is not None:
@@ -82,7 +85,7 @@ class CompiledFunction:
         first = next((s for s in ends if s.op is not None), None)
         forward = ancestors(leaves(captured.result))
         names = name_values(forward, first, known_objects(forward, inside(f))) if first is not None else {}
-        found, quiet, checks = lowered(captured.trace, ends, captured.arguments, names, function.exact)
+        found, quiet, checks = lowered(captured.trace, [*ends, *leaves(captured.result)], captured.arguments, names, function.exact)
         arguments = [found[s] for s in captured.arguments]
         # a Python number to differentiate with respect to is an array of shape ()
         self.numbers = [
@@ -93,7 +96,8 @@ class CompiledFunction:
         builder = Builder(arguments, {}, []) if function.exact else FastBuilder(arguments, {}, [], {}, {})
         builder.quiet, builder.checks = quiet, checks
         outputs = [found[s] for s in ends]
-        self.program = builder.build([*outputs, *(s for _, s, _ in checks)], lambda b: returned(b, outputs))
+        computed = [found[s] for s in leaves(captured.result) if s in found]  # the gradient of a fused loss is computed by the loss
+        self.program = builder.build([*outputs, *computed, *(s for _, s, _ in checks)], lambda b: returned(b, outputs))
         self.run = self.program.bind({})
         self.result = like(self.result, itertools.repeat(None))  # only its form is needed
         captured.trace.forget()
@@ -113,7 +117,7 @@ class CompiledFunction:
 
     def fits(self) -> bool:
         """Whether the modules are in the modes that the program was made for."""
-        return all(module.training is mode for module, mode in self.modes)
+        return all(module.training is mode for module, mode in self.modes) and self.parts.hold()
 
     def __call__(self, ends: list[Any]) -> Any:
         for i in self.numbers:

@@ -38,7 +38,7 @@ def fused_dx(g: Any, x: Any, y: Any, reduction: str) -> Any:
     """The gradient of the fused loss; for other shapes than rows of logits the rule of the table."""
     # what arrives must be known when the loss is computed: a number, not something made of the loss itself
     early = not isinstance(g, Symbol) or all(s.op is None or (s.op.elementwise and not s.shape) for s in ancestors([g]))
-    if len(x.shape) != 2 or x.dtype not in (np.float32, np.float64) or not all(x.shape) or not early:
+    if len(x.shape) != 2 or x.dtype not in (np.float32, np.float64) or x.shape[0] < 1 or x.shape[1] < 2 or not early:
         return TABLE["cross_entropy"].rules[0](g, None, x, y, reduction=reduction)  # type: ignore[misc]  # it has a rule
     return FUSED_DX(x, y, g / divisor(reduction, y.size))
 
@@ -57,8 +57,10 @@ def rewritten(
 
 
 def is_number(x: Any) -> bool:
-    """Whether x is one number that the program knows before it meets an array."""
-    return x.weak if isinstance(x, Symbol) else isinstance(x, (int, float))
+    """Whether x is a number, and no argument of the user's: products of those may leave the range."""
+    if isinstance(x, Symbol):
+        return x.weak and all(s.op is not None or s.role == "scalar" for s in ancestors([x]))
+    return isinstance(x, (int, float))
 
 
 def scaled(trace: Trace, op: Primitive, inputs: tuple[Any, ...]) -> Symbol | None:

@@ -18,11 +18,12 @@ from ..optim import Optimizer
 from ..symbols import Symbol, ancestors
 from .builder import Builder
 from .cache import Programs
-from .capture import Captured, capture, plain, signature
+from .capture import Captured, by_position, capture, plain, signature
 from .clipping import clip, clip_exactly
 from .fast import FastBuilder
 from .flat import Flat
 from .lowering import lowered, new_trace
+from .parts import Parts
 from .program import Make, Program
 from .update import BLOCK, Factor, update_of
 
@@ -57,8 +58,9 @@ class Step:
         self.running: CompiledStep | None = None
         self.lock = threading.RLock()
 
-    def __call__(self, *args: Any) -> float:
+    def __call__(self, *args: Any, **named: Any) -> float:
         """One training step; returns the loss before it."""
+        by_position(named)
         key = tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in args])
         with self.lock:  # the buffers are of one call at a time
             compiled = self.programs.find(key)
@@ -108,6 +110,7 @@ class CompiledStep:
         self.seen = self.read(self.optimizer)
         self.settings = [bool(value) for value in self.seen]
         self.modes = captured.modes
+        self.parts = Parts(captured.trace, captured.modes, self.optimizer.parameters)
         self.scalars = list(self.optimizer.scalars())
         scale = not (step.exact or step.keep_gradients or step.clip_norm)
         self.update, factor = update_of(self.optimizer, self.flat.size, self.flat.dtype, scale, step.keep_gradients)
@@ -123,7 +126,9 @@ class CompiledStep:
             if [bool(value) for value in values] != self.settings:
                 return False
             self.seen = values
-        return not self.modes or all(module.training is mode for module, mode in self.modes)
+        if self.modes and not all(module.training is mode for module, mode in self.modes):
+            return False
+        return self.parts.hold()
 
     # --- the programs -----------------------------------------------------------------------------------------------------
 
@@ -168,7 +173,7 @@ class CompiledStep:
             return lines if self.update is None else []
 
         outputs = [found[loss], *(s for _, s, _ in checks)]
-        return builder.build(outputs, lambda b: f"float({b.text(found[loss])})", additions)
+        return builder.build(outputs, lambda b: number(b, found[loss]), additions)
 
     @property
     def source(self) -> str:
@@ -225,6 +230,11 @@ def depended_on(loss: Symbol) -> list[Symbol]:
                 found[x] = None
                 stack.append(x)
     return list(found)
+
+
+def number(b: Builder, loss: Symbol) -> str:
+    """The loss as a Python float."""
+    return f"{b.text(loss)}.item()" if loss.shape else f"float({b.text(loss)})"
 
 
 def flat_part(which: str, place: slice, shape: tuple[int, ...]) -> Make:

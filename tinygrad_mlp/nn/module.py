@@ -16,6 +16,9 @@ __all__ = ["Module", "Parameter"]
 
 M = TypeVar("M", bound="Module")
 
+changes = 0
+"""How often a parameter or a module was assigned to an attribute of any module: a compiled program looks again then."""
+
 
 class Parameter(Tensor):
     """A Tensor that a Module owns and an optimiser changes: a leaf that requires gradients.
@@ -53,6 +56,12 @@ class Module:
     """
 
     training: bool = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Tensor, Module)) or isinstance(vars(self).get(name), (Tensor, Module)):
+            global changes
+            changes += 1
+        object.__setattr__(self, name, value)
 
     def forward(self, *inputs: Any) -> Any:
         """The function itself; written by subclasses."""

@@ -110,9 +110,9 @@ class Trace:
         self.symbols.append(symbol)
         return symbol
 
-    def scalar(self, name: str, dtype: Any) -> Symbol:
-        """A Python number that the program is given."""
-        symbol = self.leaf((), dtype, "scalar", name=name)
+    def scalar(self, name: str, dtype: Any, role: str = "scalar") -> Symbol:
+        """A Python number that the program is given: the optimiser's, or as an argument (role ``"input"``)."""
+        symbol = self.leaf((), dtype, role, name=name)
         symbol.weak = True
         return symbol
 
