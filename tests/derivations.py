@@ -21,7 +21,7 @@ def arguments(derivation: Derivation) -> list[Any]:
     """What the function is called with: known once the source has been written. Random generators start anew."""
     plan = derivation.plan
     extra = [np.random.default_rng(5) if isinstance(x, np.random.Generator) else x for x in plan.arrays.values()]
-    return [*(array_of(s.value) for s in (*plan.inputs, *plan.parameters)), *extra]
+    return [*(array_of(s.value) for s in plan.arguments), *extra]
 
 
 def array_of(value: Any) -> np.ndarray:

@@ -484,7 +484,7 @@ def differences(derivation: Derivation, name: str) -> float:
     exec(compile(derivation.source(), "written.py", "exec"), space)  # noqa: S102
     given, titles = (
         arguments(derivation),
-        [derivation.plan.names[s] for s in (*derivation.plan.inputs, *derivation.plan.parameters)],
+        [derivation.plan.names[s] for s in derivation.plan.arguments],
     )
     i, given = titles.index(name), arguments(derivation)
     step = 1e-3 if given[i].dtype == np.float32 else 1e-6
@@ -770,3 +770,29 @@ def test_a_long_sum_is_wrapped() -> None:
     text = derive(loss, names={f"weight{i}": w for i, w in enumerate(ws)} | {"x": x}).source()
     assert max(map(len, text.splitlines())) <= 120
     compare(loss, [*ws, x], OWN_ULPS)
+
+
+def test_the_arguments_stand_in_the_order_of_the_function() -> None:
+    p, q = Tensor([1.0, 2.0], requires_grad=True), np.array([3.0, 4.0])
+    module: dict[str, Any] = {}
+    d = tg.derive(lambda a, b: (a * a * b).sum(), p + 0, q)
+    exec(d.source(), module)  # noqa: S102  # what derive() wrote
+    loss, gradients = module[d.function](p.numpy(), q)
+    assert float(loss) == 19.0
+    np.testing.assert_array_equal(gradients["a"], [6.0, 16.0])
+
+
+def test_another_shape_is_refused() -> None:
+    module: dict[str, Any] = {}
+    d = tg.derive(lambda x: np.mean(x * x), np.ones(3))
+    exec(d.source(), module)  # noqa: S102  # what derive() wrote
+    with pytest.raises(ValueError, match=r"x has shape \(4,\), but this is written for \(3,\)"):
+        module[d.function](np.ones(4))
+
+
+def test_every_gradient_has_its_formula() -> None:
+    z = Tensor([1.0, -2.0, 3.0], requires_grad=True)
+    x = np.array([1.0, 2.0, 3.0])
+    assert r"\frac{\partial L}{\partial z} &= x" in tg.derive(np.sum(z * x)).latex()
+    lines = tg.derive(np.sum(np.maximum(z * 2, 0) ** 2)).latex().splitlines()
+    assert not [line for line in lines if (left := line.partition(" &= ")[0]) and f"{left} &= {left} " in line]

@@ -321,7 +321,7 @@ def test_the_lines_of_a_derivation_compute_what_the_engine_does(model: str) -> N
     run: dict[str, Any] = {}
     exec(d.source(), run)  # noqa: S102  # what is tested
     values = values_of(d.plan)
-    _, found = run[d.function](*[values[s] for s in (*d.plan.inputs, *d.plan.parameters)], *d.plan.arrays.values())
+    _, found = run[d.function](*[values[s] for s in d.plan.arguments], *d.plan.arrays.values())
     assert found
     for name, gradient in found.items():
         agree(known[letters.n.gradient(letters.word(name).text).text], gradient, name)

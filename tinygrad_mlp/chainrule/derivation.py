@@ -131,9 +131,10 @@ def of_function(f: Callable[..., Any], examples: tuple[Any, ...], names: Mapping
     wrt = [s for s in ancestors([result]) if s.role == "parameter"]
     objects = known_objects(wrt, names, modules, inside(f), *around)
     name_arrays(trace, objects)
+    given = trace.symbols[: sum(not isinstance(e, Module) for e in examples)]  # they were made first
     title = identifier(getattr(f, "__name__", type(f).__name__))
     title = f"{title}_and_gradients" if title.isidentifier() and not title.startswith("_lambda") else "loss_and_gradients"
-    return Derivation(plan(trace, result, in_order(wrt, objects), objects, traced=True), title)
+    return Derivation(plan(trace, result, in_order(wrt, objects), objects, given), title)
 
 
 def traced(

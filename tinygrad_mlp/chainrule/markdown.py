@@ -177,7 +177,7 @@ def markdown_of(plan: Plan, with_numbers: bool = False) -> str:
     values = values_of(plan) if with_numbers else {}
     out = ["**How to read it.** " + " ".join(INTRODUCTION.split()), "", "### Given", ""]
     differentiated = set(plan.parameters)
-    for symbol in (*plan.inputs, *plan.parameters):
+    for symbol in plan.arguments:
         what = ", differentiated" if symbol in differentiated else ""
         out.append(f"- ${letters.texts[symbol].text}$, shape ${letters.shape(symbol)}$, {symbol.dtype}{what}")
         if values:

@@ -61,6 +61,8 @@ class Plan:
     titles: Names
     made: dict[Symbol, str] = field(default_factory=dict)
     quiet: bool = False
+    arguments: list[Symbol] = field(default_factory=list)
+    """The inputs and parameters in the order in which the written function takes them: those of the user's function first."""
 
     def writer(self) -> Writer:
         """Writes expressions with the names of this plan."""
@@ -93,10 +95,13 @@ def same_array(x: Any, y: Any) -> bool:
     return bool(x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes())
 
 
-def plan(trace: Trace, loss: Symbol, wrt: Sequence[Symbol], objects: Mapping[int, str], traced: bool = False) -> Plan:
+def plan(
+    trace: Trace, loss: Symbol, wrt: Sequence[Symbol], objects: Mapping[int, str], given: Sequence[Symbol] | None = None
+) -> Plan:
     """Differentiate, take the losses apart, name the values and choose the lines.
 
-    ``traced``: of a function, whose unnamed arrays of equal entries are its own; those of a recorded loss may be the data.
+    ``given`` are the arguments of a function, whose unnamed arrays of equal entries are its own; those of a recorded loss may be
+    the data.
     """
     recorded = ancestors([loss])
     adjoints = trace.adjoints(loss, wrt) if wrt else {}
@@ -111,9 +116,9 @@ def plan(trace: Trace, loss: Symbol, wrt: Sequence[Symbol], objects: Mapping[int
     leaves = [s for s in final if s.op is None and s.fill is None]
     known = {s: text for s in leaves if not (s.name or id(s.value) in objects) and (text := known_array(s))}
     made = {s: text for s, text in known.items() if text.startswith(MADE)}
-    if not traced:
-        given = {moved[s] for s in recorded}
-        known, made = {s: t for s, t in known.items() if s not in given}, {}
+    if given is None:  # a recorded loss: its arrays are the user's
+        before = {moved[s] for s in recorded}
+        known, made = {s: t for s, t in known.items() if s not in before}, {}
     inputs = [s for s in leaves if s not in known and not is_number(s, objects)]
     old_leaves = {moved[old]: wishes[old] for old in recorded if old.op is None and old.fill is None}
     for symbol in sorted((*inputs, *made), key=lambda s: (s not in old_leaves, s.stamp)):
@@ -123,6 +128,9 @@ def plan(trace: Trace, loss: Symbol, wrt: Sequence[Symbol], objects: Mapping[int
         {**names.of, **{s: text for s, text in known.items() if s not in made}}, {}, sizes_of(final), {}, adjoints, moved, recorded,
         names, made,
     )  # fmt: skip
+    ours = [*result.inputs, *result.parameters]
+    first = [moved[s] for s in given or () if s in moved and any(moved[s] is x for x in ours)]
+    result.arguments = [*first, *(s for s in ours if s not in set(first))]
     forward = {moved[s] for s in recorded} | set(ancestors([moved[loss]]))
     forward_wishes = {moved[s]: name for s, name in wishes.items() if s.op is not None}
     gradients = gradients_of(result, wrt, forward_wishes)

@@ -37,7 +37,7 @@ def source_of(plan: Plan, function: str) -> str:
     loss = plan.names.get(plan.loss) or writer.operand(plan.loss)[0]
     found = [f'"{name}": {gradient_text(plan, writer, name, g)}' for name, g in plan.gradients.items()]
     body.append("    return " + loss + ", " + wrapped("{", found, "}", 11 + len(loss)))
-    arguments = [plan.names[s] for s in (*plan.inputs, *plan.parameters)]
+    arguments = [plan.names[s] for s in plan.arguments]
     arguments += plan.arrays
     return "\n".join(
         [
@@ -59,7 +59,7 @@ def source_of(plan: Plan, function: str) -> str:
 
 def guard(plan: Plan) -> list[str]:
     """The lines that refuse other shapes: the counts in the formulas (of a mean, of the labels) would be wrong for them."""
-    arrays = [s for s in (*plan.inputs, *plan.parameters) if s.dtype.kind in "biufc"]
+    arrays = [s for s in plan.arguments if s.dtype.kind in "biufc"]
     if not arrays:
         return []
     parts = [f'("{plan.names[s]}", {plan.names[s]}, {s.shape})' for s in arrays]
@@ -126,8 +126,8 @@ def docstring(plan: Plan) -> list[str]:
     """What goes in and what comes out, with shapes."""
     lines = ['    """The loss, and its gradients by name.', ""]
     differentiated = set(plan.parameters)
-    width = max((len(plan.names[s]) for s in (*plan.inputs, *plan.parameters)), default=1)
-    for symbol in (*plan.inputs, *plan.parameters):
+    width = max((len(plan.names[s]) for s in plan.arguments), default=1)
+    for symbol in plan.arguments:
         what = ", differentiated" if symbol in differentiated else ", a constant" if is_anonymous(symbol) else ""
         lines.append(f"    {plan.names[symbol]:{width}} : {shape_text(symbol.shape)}, {symbol.dtype}{what}")
     for name, array in plan.arrays.items():
