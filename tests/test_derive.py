@@ -512,7 +512,12 @@ def test_the_modules_need_numpy_alone(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == sorted(m.__name__ for m in MODELS)
-    done = subprocess.run([sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F,E9", tmp_path], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F,E9", tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stdout
 
 
