@@ -1,0 +1,219 @@
+"""The question, put in order: the user's two functions, called with copies, and what they return made comparable."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import DataError, ShapeError, TensorTypeError
+from ..kernels.shapes import Array
+from ..tensor import Tensor
+from .tape import Tape
+
+__all__ = ["Answer", "Case", "UnjudgeableError", "batch_size", "read_gradients"]
+
+Loss = Callable[[Any, Any, dict[str, Any]], Any]
+Manual = Callable[[Any, Any, dict[str, Any]], Any]
+
+
+class UnjudgeableError(DataError):
+    """The question cannot be answered: the loss itself cannot be used."""
+
+
+class Answer(NamedTuple):
+    """What a backprop by hand returned.
+
+    Attributes
+    ----------
+    gradients : the arrays by the parameter's name; those that are missing are not in it
+    remarks : what was odd, in sentences
+    raised : the exception, if it did not return
+    changed : the parameters that it wrote into
+    """
+
+    gradients: dict[str, Array]
+    remarks: list[str]
+    raised: Exception | None = None
+    changed: tuple[str, ...] = ()
+
+
+def batch_size(X: Any, y: Any) -> int:
+    """The number of samples, as far as the data tell: the common first length of X and y; 1 for a single sample."""
+    if not isinstance(X, np.ndarray) or X.ndim == 0:
+        return 1
+    if X.ndim == 1 and not (isinstance(y, np.ndarray) and y.ndim and len(y) == len(X)):
+        return 1
+    return len(X)
+
+
+def as_floating(x: Any) -> Array:
+    """A parameter as an array of floating numbers."""
+    array = np.array(x.array if isinstance(x, Tensor) else x)
+    if array.dtype.kind in "biu":
+        array = array.astype(np.float64)
+    if array.dtype.kind != "f":
+        raise UnjudgeableError(f"a parameter is an array of real numbers, not {array.dtype}")
+    return array
+
+
+def wide(x: Any) -> Any:
+    """Floating arrays in float64, everything else as it is."""
+    return x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.dtype.itemsize < 8 else copy.deepcopy(x)
+
+
+class Case:
+    """A loss, a backprop by hand, and the data on which they are compared.
+
+    Raises
+    ------
+    UnjudgeableError
+        If the loss fails, is no number, is not the same when it is computed again, or depends on none of the parameters.
+    """
+
+    def __init__(self, loss: Loss, manual: Manual | None, X: Any, y: Any, params: Mapping[str, Any]) -> None:
+        if not callable(loss) or not (manual is None or callable(manual)):
+            raise TensorTypeError("diagnose(loss, manual, X, y, params) takes two functions of (X, y, params), loss and manual")
+        if not isinstance(params, Mapping) or not params:
+            raise TensorTypeError(f"params is a dict of name to array, with at least one parameter (got {type(params).__name__})")
+        self.loss, self.manual = loss, manual
+        self.X, self.y = as_data(X), as_data(y)
+        self.params = {str(name): as_floating(value) for name, value in params.items()}
+        self.m = batch_size(self.X, self.y)
+        for name, array in {"X": self.X, "y": self.y, **self.params}.items():
+            if isinstance(array, np.ndarray) and array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise UnjudgeableError(f"{name} holds NaN or infinity: no gradient can be judged there")
+        floating = [a.dtype for a in (self.X, *self.params.values()) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+        self.precision = np.dtype(min(floating, key=lambda dtype: dtype.itemsize))
+        """The coarsest dtype of the data: that of the user's arithmetic."""
+
+    def at(self, X: Any, y: Any, params: Mapping[str, Any]) -> Case:
+        """The same functions with other data."""
+        return Case(self.loss, self.manual, X, y, params)
+
+    def tape(self) -> Tape:
+        """The true backward pass, in float64."""
+        leaves = {name: Tensor(wide(p), requires_grad=True) for name, p in self.params.items()}
+        try:
+            value = self.loss(wide(self.X), copy.deepcopy(self.y), dict(leaves))
+        except Exception as error:
+            raise UnjudgeableError(
+                f"the loss cannot be computed: loss(X, y, params) raised {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(value, Tensor):
+            raise UnjudgeableError(
+                f"loss(X, y, params) returned {type(value).__name__}, not a Tensor: write it with tinygrad_mlp's functions, "
+                f"operators and NumPy's; the parameters arrive as Tensors"
+            )
+        if value.array.size != 1:
+            raise UnjudgeableError(
+                f"loss(X, y, params) returned shape {value.shape}, but a loss is one number: end with a mean or a sum"
+            )
+        if not np.isfinite(value.array).all():
+            raise UnjudgeableError(f"the loss is {float(value)}: no gradient can be judged there")
+        if not any(p.op is None and p.tracked for p in leaves.values()) or not value.tracked:
+            raise UnjudgeableError("the loss depends on none of the parameters: it must compute with params[name]")
+        return Tape(value, leaves)
+
+    def ask(self) -> Answer:
+        """Call the backprop by hand with copies of the data."""
+        if self.manual is None:
+            raise TensorTypeError("there is no function to ask: only gradients were given")
+        X, y, params = copy.deepcopy(self.X), copy.deepcopy(self.y), {n: p.copy() for n, p in self.params.items()}
+        kept = {n: p.copy() for n, p in params.items()}
+        given = dict(params)
+        try:
+            with np.errstate(all="ignore"):
+                result = self.manual(X, y, given)
+        except Exception as error:  # whatever the user's code raises is the finding
+            return Answer({}, [], error)
+        changed = tuple(n for n, p in params.items() if not np.array_equal(p, kept[n], equal_nan=True))
+        replaced = tuple(n for n in params if n in given and given[n] is not params[n])
+        answer = read_gradients(result, self.params)
+        return answer._replace(changed=tuple(dict.fromkeys((*changed, *replaced))))
+
+
+def as_data(x: Any) -> Any:
+    """Data as the user's functions get them: lists of numbers as arrays; Tensors as their arrays; others untouched."""
+    if isinstance(x, Tensor):
+        return x.array.copy()
+    if isinstance(x, (list, tuple)):
+        try:
+            array = np.asarray(x)
+        except ValueError:
+            return x
+        return array if array.dtype.kind in "biuf" else x
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def read_gradients(result: Any, params: Mapping[str, Array]) -> Answer:
+    """The gradients by name out of what was returned: a dict, a dict beside a loss, or a list in the order of the parameters."""
+    remarks: list[str] = []
+    if isinstance(result, (tuple, list)):
+        dicts = [part for part in result if isinstance(part, Mapping)]
+        if len(dicts) == 1:
+            result = dicts[0]
+        elif len(result) == len(params):
+            remarks.append("the gradients came as a list: they were taken in the order of the parameters")
+            result = dict(zip(params, result, strict=True))
+    if not isinstance(result, Mapping):
+        error = TensorTypeError(f"manual(X, y, params) returned {type(result).__name__}, not a dict of name to array")
+        return Answer({}, remarks, error)
+    found: dict[str, Array] = {}
+    used: set[Any] = set()
+    for name, p in params.items():
+        key = key_of(name, result, params)
+        if key is None or result[key] is None:
+            remarks.append(f"no gradient of {name} was returned")
+            continue
+        used.add(key)
+        value = result[key]
+        try:
+            array = np.array(value.array if isinstance(value, Tensor) else value)
+        except ValueError:
+            remarks.append(f"the gradient of {name} is no array: its rows have different lengths")
+            continue
+        if array.dtype.kind in "biu":
+            array = array.astype(np.float64)
+        if array.dtype.kind != "f":
+            remarks.append(f"the gradient of {name} is not an array of real numbers but {array.dtype}")
+            continue
+        if array.shape != p.shape and squeezed(array.shape) == squeezed(p.shape):
+            if array.shape != p.T.shape or array.ndim < 2 or array.shape == p.shape:
+                remarks.append(f"the gradient of {name} has shape {array.shape}, its parameter {p.shape}: the same numbers")
+            array = array.reshape(p.shape)
+        found[name] = array
+    extra = [str(key) for key in result if key not in used and key not in params]
+    if extra:
+        remarks.append(f"returned besides, and not looked at: {', '.join(extra)}")
+    return Answer(found, remarks)
+
+
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its ones."""
+    return tuple(n for n in shape if n != 1)
+
+
+def key_of(name: str, result: Mapping[Any, Any], params: Mapping[str, Any]) -> Any:
+    """Under which key a gradient was returned: the parameter's name, or dW1, grad_W1, W1_grad …"""
+    if name in result:
+        return name
+    wanted = {
+        form.lower()
+        for form in (f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"dL_d{name}", f"dL{name}", f"d{name}_", name)
+    }
+    for key in result:
+        if key not in params and re.sub(r"\W", "_", str(key)).lower() in wanted:
+            return key
+    return None
+
+
+def as_gradients(gradients: Any, params: Mapping[str, Array]) -> Answer:
+    """Gradients that were given as numbers."""
+    answer = read_gradients(gradients, params)
+    if answer.raised is not None:
+        raise ShapeError("gradients= is a dict of name to array, as manual(X, y, params) returns it")
+    return answer

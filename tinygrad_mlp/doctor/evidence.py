@@ -1,0 +1,113 @@
+"""What is known before any cause is looked for: the two gradients of every parameter, and how they compare."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from ..kernels.shapes import Array
+from .case import Case, UnjudgeableError, as_gradients
+from .diagnosis import Row
+from .edit import Scene
+from .judge import Judge, norm
+from .landmarks import Landmarks
+
+__all__ = ["NEAR", "Evidence"]
+
+NEAR = 1e-3
+"""Up to here a rest that remains is called small: an eps of 1e-7 in a logarithm leaves some 1e-4 on confident rows."""
+
+
+class Evidence:
+    """The case on one batch.
+
+    Attributes
+    ----------
+    case, tape, judge : the functions and data, the true backward pass, when numbers are the same
+    answer : what the backprop by hand returned
+    user : its gradients by name, zeros for those that are missing
+    rows : a :class:`Row` a parameter
+    seconds : how long one recorded pass takes
+
+    Raises
+    ------
+    UnjudgeableError
+        If the loss fails, is no number, or is not the same when it is computed again.
+    """
+
+    def __init__(self, case: Case, gradients: Any = None) -> None:
+        started = time.monotonic()
+        self.case, self.tape = case, case.tape()
+        self.seconds = time.monotonic() - started
+        again = case.tape().gradients
+        if any(not np.array_equal(g, again[name], equal_nan=True) for name, g in self.tape.gradients.items()):
+            raise UnjudgeableError(
+                "the loss is another one each time it is computed: pass dropout's mask with the data, or make the generator inside "
+                "loss(), so that both functions see the same numbers"
+            )
+        self.answer = case.ask() if gradients is None else as_gradients(gradients, case.params)
+        self.judge = Judge.of(case, self.tape, self.answer.gradients)
+        self.user: dict[str, Array] = {
+            name: self.answer.gradients.get(name, np.zeros_like(g)) for name, g in self.tape.gradients.items()
+        }
+        self.rows = [self.row(name) for name in self.tape.parameters]
+
+    def row(self, name: str) -> Row:
+        """What is to be said of one parameter."""
+        true, given = self.tape.gradients[name], self.answer.gradients.get(name)
+        if given is None:
+            verdict = "missing" if norm(true) > self.judge.tolerance(name) or self.answer.raised is not None else "right"
+            return Row(name, true.shape, None, None, None, verdict)
+        if given.shape != true.shape:
+            return Row(name, true.shape, given.shape, None, None, "shape")
+        if not np.isfinite(given).all():
+            return Row(name, true.shape, given.shape, None, None, "NaN")
+        relative = self.judge.relative(given, true)
+        ratio = None
+        if size := float(np.vdot(true, true)):
+            c = float(np.vdot(true, given)) / size
+            if c and self.judge.relative(given, c * true) <= max(NEAR, 1e3 * self.judge.eps):
+                ratio = c
+        verdict = "right" if self.judge.same(name, given, true) else "wrong"
+        return Row(name, true.shape, given.shape, relative, ratio, verdict)
+
+    @property
+    def wrong(self) -> list[str]:
+        """The parameters whose gradients are wrong."""
+        return [row.name for row in self.rows if row.verdict != "right"]
+
+    def scene(self) -> Scene:
+        """What mistakes are generated from."""
+        return Scene(self.case, self.tape, Landmarks(self.tape, self.case), self.user)
+
+    def shapes(self) -> list[str]:
+        """Which gradients have another shape than their parameters, and what grew."""
+        found, m = [], self.case.m
+        for row in self.rows:
+            if row.verdict != "shape" or row.user_shape is None:
+                continue
+            text = f"the gradient of {row.name} has shape {row.user_shape}, {row.name} itself {row.shape}"
+            if row.user_shape == row.shape[::-1]:
+                text += ": transposed"
+            elif row.user_shape == ():
+                text += ": it was summed to one number"
+            elif m in row.user_shape and m not in row.shape:
+                text += (
+                    f": an axis of length m = {m}, the batch, is left; it was not summed over, or it grew by broadcasting, as "
+                    f"(m,) against (m, 1) does"
+                )
+            found.append(text)
+        return found
+
+    def smaller(self, wrong: list[str]) -> Evidence | None:
+        """A part of a large batch that shows the same."""
+        case = self.case
+        if case.m <= 32 or case.manual is None or not isinstance(case.y, np.ndarray) or len(case.y) != case.m:
+            return None
+        try:
+            found = Evidence(case.at(case.X[:24], case.y[:24], case.params))
+        except UnjudgeableError:  # the loss is not made for other batches
+            return None
+        return found if found.answer.raised is None and found.wrong == wrong else None

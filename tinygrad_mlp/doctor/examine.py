@@ -1,0 +1,257 @@
+"""The examination: from a loss and a backprop by hand to a diagnosis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import TensorTypeError
+from .case import Case
+from .diagnosis import Cause, Diagnosis
+from .edit import Scene
+from .evidence import NEAR, Evidence
+from .judge import NUMERIC
+from .lines import line_of_cause
+from .probes import confirmed, probes, unexercised
+from .search import Explanation, Search
+
+__all__ = ["diagnose"]
+
+LARGE = 0.02
+"""Seconds for one recorded pass from which on a smaller batch is searched."""
+
+
+def diagnose(
+    loss: Callable[[Any, Any, dict[str, Any]], Any],
+    manual: Callable[[Any, Any, dict[str, Any]], Any] | None = None,
+    X: Any = None,
+    y: Any = None,
+    params: Mapping[str, Any] | None = None,
+    *,
+    gradients: Mapping[str, Any] | None = None,
+    seconds: float = 8.0,
+) -> Diagnosis:
+    """Say which gradients of a backprop written by hand are wrong, and which step of the chain rule made them so.
+
+    The recorded loss gives the true backward pass, step by step. A mistake is an edit of it: a factor dropped, a sign flipped,
+    another value of the same shape taken, a sum over another axis. The edits are generated from the graph, each is run, and the
+    diagnosis is the edit, or the pair of edits, that gives the numbers that ``manual`` returned. Where several do, ``manual`` is
+    called with other data, on which they differ.
+
+    Parameters
+    ----------
+    loss : function of (X, y, params), written with tinygrad_mlp; params arrive as Tensors
+    manual : function of (X, y, params), the backprop by hand: a dict of name to gradient. It gets copies
+    X, y : the data, as both functions take them
+    params : dict of name to array
+    gradients : the gradients themselves, in place of ``manual``: a dict of name to array
+    seconds : how long the search may take
+
+    Returns
+    -------
+    A :class:`Diagnosis`: print it. ``ok``, ``wrong``, ``labels`` and ``causes`` say the same to a program.
+
+    Raises
+    ------
+    DataError
+        If the loss itself cannot be judged: it fails, is no number, depends on chance.
+    TensorTypeError
+        If neither ``manual`` nor ``gradients`` is given, or ``params`` is no dict.
+
+    Examples
+    --------
+    >>> from tinygrad_mlp import nn
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.standard_normal((6, 3)), np.array([0, 1, 0, 1, 1, 0])
+    >>> params = {"W": rng.standard_normal((3, 2)), "b": np.zeros(2)}
+    >>> def loss(X, y, p):
+    ...     return nn.cross_entropy(X @ p["W"] + p["b"], y)
+    >>> def manual(X, y, p):
+    ...     e = np.exp(X @ p["W"] + p["b"])
+    ...     dZ = e / e.sum(axis=1, keepdims=True) - np.eye(2)[y]
+    ...     return {"W": X.T @ dZ, "b": dZ.sum(axis=0)}
+    >>> d = diagnose(loss, manual, X, y, params)
+    >>> d.labels, d.wrong
+    (['missing_batch_mean'], ['W', 'b'])
+    """
+    if (manual is None) == (gradients is None):
+        raise TensorTypeError("diagnose() compares with manual=, a function, or with gradients=, a dict: give one of them")
+    case = Case(loss, manual, X, y, params if params is not None else {})
+    return Examination(case, gradients, time.monotonic() + seconds).diagnosis()
+
+
+class Examination:
+    """One examination; see :func:`diagnose`."""
+
+    def __init__(self, case: Case, gradients: Any, deadline: float) -> None:
+        self.evidence, self.deadline = Evidence(case, gradients), deadline
+        self.case, self.judge, self.rows = case, self.evidence.judge, self.evidence.rows
+        self.remarks = list(self.evidence.answer.remarks)
+
+    def left(self) -> float:
+        """The seconds that remain."""
+        return max(self.deadline - time.monotonic(), 0.1)
+
+    def diagnosis(self) -> Diagnosis:
+        """The whole of it."""
+        answer = self.evidence.answer
+        if answer.raised is not None:
+            return self.of_exception(answer.raised)
+        if answer.changed:
+            self.remarks.append(
+                f"manual() writes into its parameters: {', '.join(answer.changed)}. Here it got copies; return the gradients, and "
+                f"update outside"
+            )
+        repeated = self.repeated() if self.case.manual is not None else None
+        if repeated is not None:
+            return repeated
+        return self.ill(self.evidence.wrong) if self.evidence.wrong else self.well()
+
+    def of_exception(self, error: Exception) -> Diagnosis:
+        """manual() did not return gradients."""
+        given = {"X": self.case.X, "y": self.case.y, **self.case.params}
+        shapes = ", ".join(f"{name} {x.shape}" for name, x in given.items() if isinstance(x, np.ndarray))
+        self.remarks.insert(0, f"manual(X, y, params) raised {type(error).__name__}: {error}. It was called with {shapes}")
+        return Diagnosis(False, self.rows, [], self.remarks)
+
+    def repeated(self) -> Diagnosis | None:
+        """Whether a second call returns something else: then something was kept from the first one."""
+        user, true, second = self.evidence.user, self.evidence.tape.gradients, self.case.ask()
+        if second.raised is not None:
+            what = f"raised {type(second.raised).__name__}: {second.raised}"
+            self.remarks.append(f"called a second time with the same data, manual() {what}")
+            return None
+        other = {name: second.gradients.get(name, np.zeros_like(u)) for name, u in user.items()}
+        changed = [n for n, u in user.items() if not self.judge.same(n, u, other[n])]
+        grown = [n for n in changed if other[n].shape == true[n].shape and self.judge.same(n, other[n], user[n] + true[n])]
+        if changed and not grown:
+            self.remarks.append(
+                f"called again with the same data, manual() returns other numbers ({', '.join(changed)}): it depends on chance, or "
+                f"on what an earlier call left"
+            )
+        if not grown:
+            return None
+        names = ", ".join(grown)
+        words = f"the gradients of an earlier call not cleared: a second call with the same data returned the sum of both ({names})"
+        right = "each call starts from zero: dW = …, or dW = np.zeros_like(W) before a loop with +="
+        rows = [row._replace(verdict="wrong") if row.name in grown else row for row in self.rows]
+        return Diagnosis(False, rows, [Cause("accumulated", names, words, tuple(grown), 0.0, right)], self.remarks)
+
+    # --- all is well --------------------------------------------------------------------------------------------------
+
+    def well(self) -> Diagnosis:
+        """Right on this batch: what it could not show, and what other data show."""
+        rows = [row._replace(verdict="right") for row in self.rows]
+        found = Diagnosis(True, rows, [], self.remarks, unexercised(self.evidence.scene(), self.judge))
+        for probe in probes(self.case):
+            error = probe.answer.raised
+            if error is not None:
+                found.elsewhere.append(f"with {probe.words}, manual() raises {type(error).__name__}: {error}")
+            elif probe.wrong:
+                search = Search(probe.scene(), probe.judge, probe.wrong, min(self.left(), 2.0))
+                whole = search.complete(search.singles())
+                why = (
+                    "; ".join(f"{c.words} ({c.label})" for c in self.causes(whole[0])) if whole else "no single mistake explains it"
+                )
+                found.elsewhere.append(f"with {probe.words}, {', '.join(probe.wrong)} would be wrong: {why}")
+        return found
+
+    # --- something is wrong -------------------------------------------------------------------------------------------
+
+    def ill(self, wrong: list[str]) -> Diagnosis:
+        """Look for the mistakes."""
+        self.remarks += self.evidence.shapes()
+        unusable = [row.name for row in self.rows if row.verdict == "NaN"]
+        if unusable:
+            names = ", ".join(unusable)
+            self.remarks.append(f"NaN or infinity in the gradient of {names}: 0 · ∞, 0/0 or an overflow, like y/a at a = 0")
+        wanted = [name for name in wrong if name not in unusable]
+        if not wanted:
+            return Diagnosis(False, self.rows, [], self.remarks)
+        evidence = (self.evidence.smaller(wanted) if self.evidence.seconds > LARGE else None) or self.evidence
+        search = Search(evidence.scene(), evidence.judge, wanted, self.left())
+        return self.searched(search)
+
+    def searched(self, search: Search) -> Diagnosis:
+        """Single mistakes, then pairs; then what is nearest."""
+        singles = search.singles()
+        if whole := search.complete(singles):
+            return self.explained(search, whole)
+        differences = [row.relative for row in self.rows if row.verdict != "right"]
+        if all(d is not None and d <= NUMERIC for d in differences):
+            return self.nearly(max(d for d in differences if d is not None))
+        whole, best = search.pairs(singles)
+        whole = whole or search.almost(singles + best, NEAR) or search.blind_pairs()
+        return self.explained(search, whole) if whole else self.unexplained(search, singles + best)
+
+    def nearly(self, largest: float) -> Diagnosis:
+        """Differences of the size of a difference quotient's error: no mistake of the chain rule is that small."""
+        self.remarks.append(
+            f"the gradients agree to {largest:.0e}, which is more than rounding explains, and as little as a numeric derivative "
+            f"or an eps leaves: no mistake of the chain rule gives these numbers"
+        )
+        return self.well()
+
+    def explained(self, search: Search, whole: list[Explanation]) -> Diagnosis:
+        """The mistakes are known: where several explanations are left, other data decide."""
+        candidates = confirmed(whole, probes(self.case), self.left(), search.scene.case.m)
+        causes = self.causes(candidates[0], search)
+        sizes = search.effects(candidates[0])
+        harmless = [c for c in causes if c.label == "eps_ignored" and sizes[c.words] <= NEAR]
+        for cause in harmless:
+            self.remarks.append(f"{cause.words}: it moves these gradients by less than {NEAR:.0e}, and is no mistake by itself")
+        causes = [cause for cause in causes if cause not in harmless]
+        if not causes:
+            return self.well()
+        others: list[Cause] = []
+        for other in candidates[1:6]:
+            known = {cause.label for cause in (*causes, *others)}
+            others += [c for c in self.causes(other, search) if len(other.edits) == 1 and c.label not in known]
+        return Diagnosis(False, self.rows, causes, self.remarks, alternatives=others)
+
+    def unexplained(self, search: Search, found: list[Explanation]) -> Diagnosis:
+        """No edit gives the numbers: say which step it is, and what they are nearest to."""
+        found = [e for e in found if not e.broken]
+        partial = [e for e in found if e.explained]
+        near = [e for e in found if e.residuals and e.residual < 0.9]
+        causes = []
+        if partial:
+            best = max(partial, key=lambda e: (len(e.explained), e.weight))
+            rest = ", ".join(n for n in search.wrong if n not in best.explained)
+            self.remarks.append(f"the causes explain part of it; nothing that is known here explains {rest}")
+            causes = self.causes(best, search)
+        elif near:
+            causes = self.causes(min(near, key=lambda e: e.residual), search, tentative=True)
+        self.remarks.append(self.step(search.scene, set(search.wrong)))
+        return Diagnosis(False, self.rows, causes, self.remarks)
+
+    def step(self, scene: Scene, wrong: set[str]) -> str:
+        """Between which values the first fault lies, told from which parameters are right."""
+        for layer in reversed(scene.marks.layers):
+            names = dict.fromkeys((*layer.weights, *layer.biases))
+            mine = [n for n in names if n in wrong]
+            if mine:
+                Z, gradients = f"d{scene.marks.name(layer.pre)}", " and ".join(f"d{n}" for n in mine)
+                first = f"{Z}, from which {gradients} are built, or a step before it"
+                alone = f"the line that computes {gradients}: {Z} itself is right"
+                return f"counted from the loss, the first wrong gradient is at {layer.title}: look at " + (
+                    first if len(mine) == len(names) else alone
+                )
+        return f"wrong: {', '.join(sorted(wrong))}"
+
+    def causes(self, e: Explanation, search: Search | None = None, tentative: bool = False) -> list[Cause]:
+        """An explanation as causes, the one with the largest effect first."""
+        found = []
+        for edit, c in zip(e.edits, e.constants, strict=True):
+            label, words = edit.named(c)
+            names = tuple(n for n in self.evidence.tape.parameters if tentative or n in e.explained | e.proportional)
+            constant = c if edit.constant is not None else None
+            line = line_of_cause(self.case.manual, edit)
+            found.append(Cause(label, edit.where, words, names, e.residual, edit.right, constant, line, tentative))
+        if search is not None and len(found) > 1:
+            sizes = search.effects(e)
+            found.sort(key=lambda cause: -sizes[cause.words])
+        return found

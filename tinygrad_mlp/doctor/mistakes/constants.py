@@ -1,0 +1,123 @@
+"""A wrong constant: the gradient of one step times a number that is found from the user's numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ...kernels.shapes import Array
+from ..edit import Constant, Edit, Scene
+from ..tape import At, Change, Changes, Leaf, Site
+
+__all__ = ["constants", "name_constant", "times"]
+
+CLOSE = 1e-6
+"""How near a found constant has to be to a number with a meaning."""
+
+
+def times(c: float) -> Change:
+    """Multiply what arrives."""
+
+    def change(g: Array, run: Any) -> Array:
+        return c * g
+
+    return change
+
+
+def near(a: float, b: float, close: float = CLOSE) -> bool:
+    """Whether two constants are one."""
+    return math.isclose(a, b, rel_tol=close, abs_tol=1e-12)
+
+
+def sizes_in(scene: Scene) -> list[tuple[float, str]]:
+    """Numbers that occur in this computation: what a factor may come from."""
+    m = scene.case.m
+    found: dict[float, str] = {}
+    for layer in scene.marks.layers:
+        shape = layer.pre.array.shape
+        if shape:
+            found.setdefault(float(shape[-1]), f"the {shape[-1]} outputs of {layer.title}")
+        found.setdefault(float(layer.pre.array.size), f"the {layer.pre.array.size} entries of {scene.marks.name(layer.pre)}")
+    found[2.0] = "the 2 of a square"
+    found.pop(float(m), None)
+    found.pop(1.0, None)
+    return list(found.items())
+
+
+def has_square(scene: Scene) -> bool:
+    """Whether a square of data is in the loss: then a lost or added 2 is its 2."""
+    for node in scene.marks.data:
+        if node.op is not None and (
+            node.op.name in ("square", "mse_loss", "pow") or (node.op.name == "multiply" and node.inputs[0] is node.inputs[1])
+        ):
+            return True
+    return False
+
+
+def name_constant(c: float, scene: Scene, where: str, close: float = CLOSE, local: bool = False) -> tuple[str, str]:
+    """The label of a factor c, and what it is in words. ``local``: of one parameter's gradient alone."""
+    m = scene.case.m
+    sign = "−" if c < 0 else ""
+    size = abs(c)
+    if near(c, -1, close):
+        return "sign_flipped", f"the sign of {where} flipped"
+    if near(c, 0, close):
+        return "gradient_zero", f"{where} left at zero"
+    flipped = ", with its sign flipped" if c < 0 else ""
+    if m > 1 and near(size, m, close):
+        return "missing_batch_mean", f"{where} {sign}{m} times too large{flipped}: the 1/m of the mean, m = {m}, is missing"
+    if m > 1 and near(size, 1 / m, close):
+        return "double_batch_mean", f"{where} divided by m = {m} once more{flipped}"
+    if m > 1 and near(size, 1 / m**2, close):
+        return "double_batch_mean", f"{where} divided by m = {m} twice more{flipped}"
+    if near(c, 2, close) and (local or not has_square(scene)):
+        return "accumulated", f"{where} twice as large: added twice, or onto an old one that was not cleared"
+    for number, meaning in sizes_in(scene):
+        if near(size, number, close):
+            return "constant_factor", f"{where} {c:.6g} times too large{flipped}, as if by {meaning}"
+        if near(size, 1 / number, close):
+            return "constant_factor", f"{where} {number:.6g} times too small{flipped}, as if by {meaning}"
+    for n in range(2, 4097):
+        if near(size * n, m, close):
+            return "constant_factor", f"{where} {c:.6g} times too large{flipped}: m/{n} with m = {m}, as if divided by a fixed {n}"
+    return "constant_factor", f"{where} multiplied by {c:.6g}"
+
+
+def scaled(sites: Sequence[Site]) -> Callable[[float], Changes]:
+    """The gradients at some sites times an unknown constant."""
+    return lambda c: {site: times(c) for site in sites}
+
+
+def factor(scene: Scene, key: str, where: str, sites: Sequence[Site], right: str, weight: float, local: bool = False) -> Edit:
+    """A factor at some sites."""
+    constant = Constant(2.0, 1.0, lambda c: name_constant(c, scene, where, local=local))
+    return Edit(("times", key), "constant_factor", where, where, scaled(sites), right, constant, weight=weight, local=local)
+
+
+def constants(scene: Scene) -> Iterator[Edit]:
+    """A factor at the start, at each layer, and at each parameter; at all layers; at all weights or all biases."""
+    tape, marks = scene.tape, scene.marks
+    yield factor(scene, "loss", "all gradients", [At(tape.loss)], right_of_mean(scene), 12)
+    once = "takes no further factor: the 1/m is in the gradient of the loss already"
+    hidden = [layer.pre for layer in marks.layers if not layer.output]
+    for layer in marks.layers if len(marks.layers) > 1 else []:
+        Z = f"d{marks.name(layer.pre)}"
+        yield factor(scene, f"pre {tape.index[layer.pre]}", Z, [At(layer.pre)], f"{Z} {once}", 6)
+    if len(hidden) > 1:
+        yield factor(scene, "hidden", "the gradient of every hidden layer", [At(z) for z in hidden], f"a layer {once}", 4)
+    for name in tape.parameters:
+        yield factor(scene, f"leaf {name}", f"d{name}", [Leaf(name)], f"d{name} takes no further factor", 3, local=True)
+    weights = sorted({name for layer in marks.layers for name in layer.weights})
+    biases = sorted({name for layer in marks.layers for name in layer.biases} - {*weights})
+    for kind, names in (("weights", weights), ("biases", biases)):
+        if len(names) > 1:
+            right = f"the gradients of the {kind} take no further factor"
+            yield factor(scene, kind, f"the gradients of all {kind}", [Leaf(n) for n in names], right, 3)
+
+
+def right_of_mean(scene: Scene) -> str:
+    """What the first gradient is divided by."""
+    outputs = [layer for layer in scene.marks.layers if layer.output]
+    name = f"d{scene.marks.name(outputs[-1].pre)}" if outputs else "the first gradient"
+    return f"{name} is divided by m if the loss is a mean, and is not if it is a sum: once, there or in every dW and db"

@@ -1,0 +1,79 @@
+"""Mistakes where a value has several users and the gradients that they send are added up: one left out, doubled, alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ...graph import Node
+from ...kernels.shapes import Array
+from ..edit import Constant, Edit, Scene
+from ..tape import Change, Edge, Leaf, Run
+from .constants import name_constant, near
+from .penalties import factored, penalty_edges, sent
+
+__all__ = ["terms"]
+
+
+def terms(scene: Scene) -> Iterator[Edit]:
+    """At each value with several users; and parameters returned in place of their gradients."""
+    tape, marks = scene.tape, scene.marks
+    penalties = {edge for edges in penalty_edges(scene).values() for edge in edges}
+    for node in tape.forward:
+        users = [edge for edge in tape.users[node] if edge not in penalties]
+        if len(users) < 2 or node in marks.known:
+            continue
+        title, shared = marks.name(node), node in marks.title
+        right = f"{title} is used {len(users)} times: its gradient is the sum of what all of them send"
+        for user, i in users:
+            part = f"the term of d{title} that comes from {marks.operation(user)} ({marks.name(user)})"
+            key = ("term", tape.index[node], tape.index[user], i)
+            constant = Constant(0.0, 1.0, naming(scene, part, shared))
+            yield Edit(key, "constant_factor", title, part, factored(scene, [(user, i)]), right, constant, weight=2)
+        if len(users) > 2:
+            order = sorted(users, key=lambda edge: tape.index[edge[0]])
+            for which, kept in (("last", order[-1]), ("first", order[0])):
+                words = f"only the {which} of the {len(users)} terms of d{title} kept, as by = for +="
+                changes = {Edge(*edge): sent(scene, edge, 0.0) for edge in users if edge != kept}
+                yield Edit(("only", which, tape.index[node]), "partial_batch", title, words, changes, right, weight=3)
+    for name, p in tape.parameters.items():
+        yield updated(scene, name, p)
+
+
+def naming(scene: Scene, part: str, shared: bool) -> Callable[[float], tuple[str, str]]:
+    """The label of a term with a factor c, and what happened in words."""
+
+    def named(c: float) -> tuple[str, str]:
+        if abs(c) < 1e-9:
+            return ("partial_batch" if shared else "gradient_zero"), f"{part} left out"
+        if near(c, 2):
+            return "accumulated", f"{part} added twice"
+        return name_constant(c, scene, part)
+
+    return named
+
+
+def updated(scene: Scene, name: str, p: Node) -> Edit:
+    """The parameter after a step, returned in place of its gradient."""
+    g = scene.tape.gradients[name]
+
+    def stepped(c: float) -> Change:
+        def change(_: Array, run: Run) -> Array:
+            return p.array - c * g
+
+        return change
+
+    def named(c: float) -> tuple[str, str]:
+        return "updated_weights", f"the updated {name}, {name} − {c:.6g} · d{name}, returned in place of d{name}"
+
+    return Edit(
+        ("updated returned", name),
+        "updated_weights",
+        name,
+        f"the updated {name}",
+        lambda c: {Leaf(name): stepped(c)},
+        f"return d{name}; the update comes after",
+        Constant(0.01, float("nan"), named),
+        family=("updated returned",),
+        weight=0.5,
+        local=True,
+    )

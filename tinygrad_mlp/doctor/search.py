@@ -1,0 +1,326 @@
+"""The search for the edits of the true backward pass that give the user's numbers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import GradientError
+from ..kernels.shapes import Array
+from .edit import Edit, Scene
+from .judge import Judge, distance, norm
+from .mistakes import mistakes
+from .tape import Changes
+
+__all__ = ["Explanation", "Search"]
+
+BEAM = 24
+"""How many first mistakes are followed by a second one."""
+
+STEPS = 12
+"""How often an unknown constant is improved."""
+
+
+@dataclass
+class Explanation:
+    """One or more edits, their constants, and how well they give the user's numbers.
+
+    Attributes
+    ----------
+    edits, constants : what was done; the constant of an edit that has none is 0
+    gradients : what the changed backward pass gives
+    residuals : ‖user − given‖ relative to the larger, by parameter
+    explained : the wrong parameters whose numbers it gives, rounding aside
+    proportional : those whose numbers it gives up to a factor
+    """
+
+    edits: tuple[Edit, ...]
+    constants: tuple[float, ...]
+    gradients: dict[str, Array]
+    residuals: dict[str, float] = field(default_factory=dict)
+    explained: set[str] = field(default_factory=set)
+    proportional: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of its edits."""
+        return [edit.named(c)[0] for edit, c in zip(self.edits, self.constants, strict=True)]
+
+    @property
+    def weight(self) -> float:
+        """How often such a thing is seen; several edits and free constants count against it."""
+        w = 1.0
+        for edit in self.edits:
+            w *= edit.weight / 20 * (0.5 if edit.constant is not None else 1.0)
+        return w
+
+    @property
+    def residual(self) -> float:
+        """The largest of those of the parameters."""
+        return max(self.residuals.values(), default=0.0)
+
+
+class Search:
+    """One search.
+
+    Parameters
+    ----------
+    scene, judge : the case, and when numbers are the same
+    wrong : the parameters whose gradients are wrong
+    seconds : how long it may take
+    """
+
+    def __init__(self, scene: Scene, judge: Judge, wrong: Sequence[str], seconds: float) -> None:
+        self.scene, self.judge, self.wrong = scene, judge, list(wrong)
+        self.user = scene.user
+        self.deadline = time.monotonic() + seconds
+        self.edits = merged(mistakes(scene))
+        self.right = [name for name in scene.tape.parameters if name not in self.wrong]
+        self.tried = 0
+
+    @classmethod
+    def with_edits(cls, scene: Scene, judge: Judge, wrong: Sequence[str], deadline: float) -> Search:
+        """A search of which the edits are given one by one."""
+        search = cls.__new__(cls)
+        search.scene, search.judge, search.wrong, search.user = scene, judge, list(wrong), scene.user
+        search.deadline, search.edits, search.tried = deadline, [], 0
+        search.right = [name for name in scene.tape.parameters if name not in search.wrong]
+        return search
+
+    # --- one combination ----------------------------------------------------------------------------------------------
+
+    def run(self, edits: Sequence[Edit], constants: Sequence[float]) -> dict[str, Array] | None:
+        """The gradients of a changed pass; None if the changes do not fit together, or cannot be computed."""
+        changes = together([edit.at(c) for edit, c in zip(edits, constants, strict=True)])
+        if changes is None:
+            return None
+        self.tried += 1
+        try:
+            with np.errstate(all="ignore"):
+                return self.scene.tape.run(changes)
+        except (ValueError, IndexError, TypeError, GradientError):  # the arrays do not fit: nobody can have computed this
+            return None
+
+    def explain(self, edits: Sequence[Edit], constants: Sequence[float], found: dict[str, Array]) -> Explanation:
+        """How well a changed pass gives the user's numbers."""
+        e = Explanation(tuple(edits), tuple(constants), found)
+        for name in self.wrong:
+            if name not in self.user:
+                e.explained |= {name} if not norm(found[name]) else set()
+                continue
+            u, g = self.user[name], found[name]
+            if not np.any(g) and np.any(self.scene.tape.gradients[name]) and np.any(u):
+                e.residuals[name] = 1.0
+                continue
+            e.residuals[name] = self.judge.relative(u, g)
+            if self.judge.same(name, u, g):
+                e.explained.add(name)
+            elif np.shape(u) == np.shape(g) and (s := float(np.vdot(g, g))) > 0 and np.isfinite(s):
+                factor = float(np.vdot(g, u)) / s
+                if factor and self.judge.same(name, u, factor * g):
+                    e.proportional.add(name)
+        e.broken = {name for name in self.right if not self.judge.same(name, self.user[name], found[name])}
+        return e
+
+    def fitted(self, edits: Sequence[Edit], constants: Sequence[float], extra: Edit) -> Iterable[Explanation]:
+        """The edits and a further one; if that has an unknown constant, it is found from each wrong parameter that it moves."""
+        if extra.constant is None:
+            found = self.run((*edits, extra), (*constants, 0.0))
+            if found is not None:
+                yield self.explain((*edits, extra), (*constants, 0.0), found)
+            return
+        touched = [name for name in self.touched(extra) if name in self.wrong and name in self.user]
+        seen: list[float] = []
+        for name in touched[:6]:
+            c = self.constant(lambda c: self.run((*edits, extra), (*constants, c)), name, extra.start)
+            if c is None or any(abs(c - other) <= 1e-9 * max(abs(c), abs(other)) for other in seen):
+                continue
+            seen.append(c)
+            if abs(c - extra.constant.neutral) <= 1e-12:
+                continue
+            found = self.run((*edits, extra), (*constants, c))
+            if found is not None:
+                yield self.explain((*edits, extra), (*constants, c), found)
+
+    def touched(self, edit: Edit) -> list[str]:
+        """The parameters that an edit can move."""
+        return self.scene.tape.touched(edit.at(edit.start))
+
+    def constant(self, f: Callable[[float], dict[str, Array] | None], name: str, start: float) -> float | None:
+        """The constant with which f(c) comes nearest to the user's numbers of one parameter (Gauss–Newton; linear ones at once)."""
+        c, step = start, 1.0
+        u = self.user[name]
+        for turn in range(STEPS):
+            here = f(c)
+            there = f(c + step)
+            if here is None or there is None or here[name].shape != u.shape or there[name].shape != u.shape:
+                return None
+            slope = (there[name] - here[name]) / step
+            size = float(np.vdot(slope, slope))
+            if size == 0 or not np.isfinite(size):
+                return None
+            move = float(np.vdot(slope, u - here[name])) / size
+            if not np.isfinite(move):
+                return None
+            if turn == 0:
+                landed = f(c + move)
+                if landed is None:
+                    return None
+                straight = here[name] + move * slope
+                if distance(landed[name], straight) <= 1e-9 * max(norm(straight), norm(here[name])):
+                    return c + move
+                step = 1e-4  # not linear: with small steps from now on
+                continue
+            c += move
+            if abs(move) <= 1e-13 * max(abs(c), 1e-3):
+                break
+            step = 1e-4 * max(abs(c), 1e-2)
+        return c
+
+    # --- the search ---------------------------------------------------------------------------------------------------
+
+    def late(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() > self.deadline
+
+    def singles(self) -> list[Explanation]:
+        """Every edit by itself."""
+        wrong = set(self.wrong)
+        found: list[Explanation] = []
+        for edit in self.edits:
+            if self.late():
+                break
+            if wrong.isdisjoint(self.touched(edit)):
+                continue
+            found.extend(self.fitted((), (), edit))
+        return found
+
+    def complete(self, explanations: Iterable[Explanation]) -> list[Explanation]:
+        """Those that explain everything, the likeliest first."""
+        whole = [e for e in explanations if e.explained == set(self.wrong) and not e.broken]
+        return sorted(whole, key=lambda e: -e.weight)
+
+    def promising(self, explanations: Iterable[Explanation]) -> list[Explanation]:
+        """What may be the first of two mistakes: it gives some of the numbers, or all of some parameter up to a factor."""
+        some = [e for e in explanations if (e.explained or e.proportional) and not e.broken]
+        return sorted(some, key=lambda e: (-len(e.explained), -len(e.explained | e.proportional), -e.weight))
+
+    def followed(self, first: Explanation) -> list[Explanation]:
+        """One explanation and every further edit that moves what it leaves open."""
+        open_ = set(self.wrong) - first.explained
+        found: list[Explanation] = []
+        for edit in self.edits:
+            if self.late():
+                break
+            if edit in first.edits or open_.isdisjoint(self.touched(edit)):
+                continue
+            found.extend(self.fitted(first.edits, first.constants, edit))
+        return found
+
+    def pairs(self, singles: Sequence[Explanation]) -> tuple[list[Explanation], list[Explanation]]:
+        """Two mistakes, then three: those that explain everything, and the best of the others."""
+        best: list[Explanation] = []
+        for first in self.promising(singles)[:BEAM]:
+            seconds = self.followed(first)
+            if whole := self.complete(seconds):
+                return whole, best
+            best += [e for e in seconds if len(e.explained) > len(first.explained) and not e.broken]
+            if self.late():
+                return [], best
+        best.sort(key=lambda e: (-len(e.explained), -e.weight))
+        for second in best[: BEAM // 4]:
+            if whole := self.complete(self.followed(second)):
+                return whole, best
+            if self.late():
+                break
+        return [], best
+
+    def almost(self, found: Iterable[Explanation], near: float) -> list[Explanation]:
+        """Explanations that leave a small rest, where much was to be explained."""
+        true = self.scene.tape.gradients
+        before = min((self.judge.relative(self.user[n], true[n]) for n in self.wrong), default=0.0)
+        good = [e for e in found if not e.broken and e.residuals and e.residual <= near and 30 * e.residual <= before]
+        least = min((e.residual for e in good), default=0.0)
+        return sorted(good, key=lambda e: (e.residual > 10 * least, -e.weight))
+
+    def effects(self, e: Explanation) -> dict[str, float]:
+        """By how much each of several edits moves the gradients, relative to them, by its words: the others stay."""
+        sizes: dict[str, float] = {}
+        for i, (edit, c) in enumerate(zip(e.edits, e.constants, strict=True)):
+            rest = self.run(e.edits[:i] + e.edits[i + 1 :], e.constants[:i] + e.constants[i + 1 :]) or {}
+            moved = [self.judge.relative(e.gradients[name], g) for name, g in rest.items()]
+            sizes[edit.named(c)[1]] = max(moved, default=float("inf"))
+        return sizes
+
+    def blind_pairs(self) -> list[Explanation]:
+        """Every two edits: for two mistakes of which neither alone gives any of the numbers."""
+        edits = sorted((e for e in self.edits if set(self.touched(e)) & set(self.wrong)), key=lambda e: -e.weight)
+        for total in range(1, 2 * len(edits)):
+            for i in range(max(0, total - len(edits)), (total + 1) // 2):
+                first, second = edits[i], edits[total - i - 1] if total - i - 1 < len(edits) else edits[-1]
+                if first is second or first.constant is not None:
+                    continue
+                if self.late():
+                    return []
+                if whole := self.complete(self.fitted((first,), (0.0,), second)):
+                    return whole
+        return []
+
+
+def together(all_changes: Sequence[Changes]) -> dict[Any, Any] | None:
+    """Several changes at once: at one value or parameter one after the other; None if two replace the same step."""
+    found: dict[Any, Any] = {}
+    for changes in all_changes:
+        for site, change in changes.items():
+            if site not in found:
+                found[site] = change
+            elif site[0] in ("at", "leaf"):
+                found[site] = after(found[site], change)
+            else:
+                return None
+    return found
+
+
+def after(first: Any, second: Any) -> Any:
+    """One change, then another."""
+
+    def change(g: Array, run: Any) -> Array:
+        return second(first(g, run), run)  # type: ignore[no-any-return]  # changes give arrays
+
+    return change
+
+
+def merged(edits: Sequence[Edit]) -> list[Edit]:
+    """The edits, and for each mistake that several layers may share, the edit that makes it in all of them."""
+    families: dict[tuple[Any, ...], list[Edit]] = {}
+    for edit in edits:
+        if edit.family:
+            families.setdefault((edit.family, edit.label), []).append(edit)
+    found = list(edits)
+    for (family, label), members in families.items():
+        if len(members) > 1:
+            found.append(joined(family, label, members))
+    return found
+
+
+def joined(family: tuple[Any, ...], label: str, members: Sequence[Edit]) -> Edit:
+    """One mistake in several layers."""
+    first = members[0]
+    where = ", ".join(dict.fromkeys(edit.where for edit in members))
+    words = "; ".join(edit.words for edit in members)
+
+    def changes(c: float) -> Changes:
+        return together([edit.at(c) for edit in members]) or {}
+
+    def named(c: float) -> tuple[str, str]:
+        return members[0].named(c)[0], "; ".join(edit.named(c)[1] for edit in members)
+
+    constant = first.constant._replace(naming=named) if first.constant is not None else None
+    together_ = changes if constant is not None else changes(0.0)
+    local = all(edit.local for edit in members)
+    return Edit(("all", *family), label, where, words, together_, first.right, constant, weight=first.weight, local=local)

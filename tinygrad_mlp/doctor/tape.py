@@ -1,0 +1,212 @@
+"""The recorded loss as a program that can be run backward with a step changed.
+
+The backward pass is linear in what arrives: a change at one place moves only the gradients below it. The true pass is run once
+and every contribution kept; a changed pass computes again what lies below the change, and takes the rest as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import Node, topological
+from ..kernels.shapes import Array
+from ..sweep import pull_back
+
+__all__ = ["At", "Changes", "Edge", "Jump", "Leaf", "Run", "Site", "Tape"]
+
+Site = tuple[Any, ...]
+"""A place where a pass can be changed: made by one of the four functions below."""
+
+Change = Callable[[Array, "Run"], Array]
+"""What happens there instead: a function of what arrives."""
+
+Changes = Mapping[Site, Any]
+
+
+def At(node: Node) -> Site:
+    """The gradient of a value, once all its users have sent their part: ``change(g, run)`` is handed on instead."""
+    return ("at", node)
+
+
+def Edge(node: Node, i: int) -> Site:
+    """What an operation sends to its i-th input: ``change(g, run)`` is sent instead; g is the gradient of its result."""
+    return ("edge", node, i)
+
+
+def Jump(last: Node) -> Site:
+    """A piece of the computation passed in one step: a pair (first, change); ``change(g, run)`` arrives at the value ``first``."""
+    return ("jump", last)
+
+
+def Leaf(name: str) -> Site:
+    """The gradient of a parameter, as it is returned: ``change(g, run)`` is returned instead."""
+    return ("leaf", name)
+
+
+class Shadow:
+    """A node with other arrays, for the rule of one of its edges."""
+
+    __slots__ = ("array", "arrays", "edges", "extras", "op", "origin", "params")
+
+    def __init__(self, node: Node, i: int, array: Array | None = None, arrays: Sequence[Any] | None = None) -> None:
+        self.array = node.array if array is None else array
+        self.arrays = node.arrays if arrays is None else tuple(arrays)
+        self.edges = tuple((j, x) for j, x in node.edges if j == i)
+        self.op, self.params, self.origin, self.extras = node.op, node.params, node.origin, None
+
+
+class Tape:
+    """The true backward pass of a loss, step by step.
+
+    Parameters
+    ----------
+    loss : the recorded loss, a number
+    parameters : the Tensors of which gradients are asked, by name
+
+    Attributes
+    ----------
+    order : all nodes, the loss first, each before its inputs
+    forward : the same in the order of their making
+    index : each node's place in ``forward``: the name of a place that holds for another run of the same function
+    users : of each node, the edges that its gradient comes from
+    gradients : the true ones, by the parameter's name
+    """
+
+    def __init__(self, loss: Node, parameters: Mapping[str, Node]) -> None:
+        self.loss, self.parameters = loss, dict(parameters)
+        self.order = list(topological(loss))
+        self.forward = sorted(self.order, key=lambda node: node.stamp)
+        self.index = {node: i for i, node in enumerate(self.forward)}
+        self.users: dict[Node, list[tuple[Node, int]]] = {node: [] for node in self.order}
+        for node in self.order:
+            for i, x in node.edges:
+                self.users[x].append((node, i))
+        self.sent: dict[tuple[Node, int], Array] = {}
+        self.adjoint: dict[Node, Array] = {loss: np.ones_like(loss.array)}
+        for node in self.order:
+            if node is not loss:
+                self.adjoint[node] = total([self.sent[edge] for edge in self.users[node]])
+            for i, _ in node.edges:
+                self.sent[node, i] = self.pull(node, i, self.adjoint[node])
+        self.gradients = {
+            name: self.adjoint[p] if p in self.adjoint else np.zeros_like(p.array) for name, p in self.parameters.items()
+        }
+
+    def pull(self, node: Node, i: int, g: Array, array: Array | None = None, arrays: Sequence[Any] | None = None) -> Array:
+        """What the rule of one edge sends, given g; with another value of the node, or other inputs, where given."""
+        shadow: Any = Shadow(node, i, array, arrays)
+        found: Array = pull_back(shadow, shadow.op, g, None, False, False, None)[0][1]
+        return found
+
+    def below(self, start: Sequence[Node]) -> set[Node]:
+        """The nodes whose gradients depend on those of the given ones, and they themselves."""
+        seen: set[Node] = set()
+        stack = list(start)
+        while stack:
+            node = stack.pop()
+            if node not in seen:
+                seen.add(node)
+                stack.extend(x for _, x in node.edges)
+        return seen
+
+    def above(self, node: Node) -> set[Node]:
+        """The nodes that depend on the given one, and it itself."""
+        seen: set[Node] = set()
+        stack = [node]
+        while stack:
+            n = stack.pop()
+            if n not in seen:
+                seen.add(n)
+                stack.extend(user for user, _ in self.users.get(n, ()))
+        return seen
+
+    def touched(self, changes: Changes) -> list[str]:
+        """The parameters whose gradients a change can move."""
+        nodes, names = self.moved(changes)
+        return [n for n, p in self.parameters.items() if p in nodes or n in names]
+
+    def moved(self, changes: Changes) -> tuple[set[Node], set[str]]:
+        """The nodes, and the parameters by name, that a change can move."""
+        start: list[Node] = []
+        names: set[str] = set()
+        for site, change in changes.items():
+            match site:
+                case ("at", node):
+                    start.append(node)
+                case ("edge", node, i):
+                    start.extend(x for j, x in node.edges if j == i)
+                case ("jump", node):
+                    start.extend(x for _, x in node.edges)
+                    start.append(change[0])
+                case (_, name):
+                    names.add(name)
+        return self.below(start), names
+
+    def run(self, changes: Changes) -> dict[str, Array]:
+        """The gradients with the changed steps; those that a change cannot move are the true ones."""
+        moved, names = self.moved(changes)
+        run = Run(self, changes, moved)
+        found = {n: run.gradient(p) if p in moved else self.gradients[n] for n, p in self.parameters.items()}
+        for name in names:
+            found[name] = changes[Leaf(name)](found[name], run)
+        return found
+
+
+class Run:
+    """One changed pass: the gradients so far.
+
+    Attributes
+    ----------
+    tape : the program
+    g : the gradients of the nodes that were computed again
+    """
+
+    def __init__(self, tape: Tape, changes: Changes, moved: set[Node]) -> None:
+        self.tape, self.changes = tape, changes
+        self.g: dict[Node, Array | None] = {}
+        jumps: dict[Node, list[Node]] = {}
+        for site, change in changes.items():
+            if site[0] == "jump":
+                jumps.setdefault(change[0], []).append(site[1])
+        for node in tape.order:
+            if node in moved:
+                parts = [self.part(user, i, moved) for user, i in tape.users[node]] if node is not tape.loss else []
+                arrivals = [(last, self.of(last)) for last in jumps.get(node, ())]
+                parts += [changes[Jump(last)][1](g, self) for last, g in arrivals if g is not None]
+                arrived = [part for part in parts if part is not None]
+                g = tape.adjoint[node] if node is tape.loss else total(arrived) if arrived else None
+                change = changes.get(At(node))
+                self.g[node] = change(g, self) if change is not None and g is not None else g
+
+    def of(self, node: Node) -> Array | None:
+        """The gradient of a value in this pass; None if nothing arrives."""
+        return self.g[node] if node in self.g else self.tape.adjoint[node]
+
+    def part(self, user: Node, i: int, moved: set[Node]) -> Array | None:
+        """What one user sends to one of its inputs."""
+        if Jump(user) in self.changes:
+            return None
+        change = self.changes.get(Edge(user, i))
+        if change is None and user not in moved:
+            return self.tape.sent[user, i]
+        g = self.of(user)
+        if g is None:
+            return None
+        found: Array = change(g, self) if change is not None else self.tape.pull(user, i, g)
+        return found
+
+    def gradient(self, parameter: Node) -> Array:
+        """The gradient of a parameter; zeros if nothing arrives."""
+        g = self.of(parameter)
+        return np.zeros_like(parameter.array) if g is None else g
+
+
+def total(parts: Sequence[Array]) -> Array:
+    """The sum of what arrives, in the order in which it was sent."""
+    g = parts[0]
+    for part in parts[1:]:
+        g = g + part
+    return g
