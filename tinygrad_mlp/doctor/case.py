@@ -12,9 +12,10 @@ import numpy as np
 from ..errors import DataError, ShapeError, TensorTypeError
 from ..kernels.shapes import Array
 from ..tensor import Tensor
+from ..trees import leaves
 from .tape import Tape
 
-__all__ = ["Answer", "Case", "UnjudgeableError", "batch_size", "read_gradients"]
+__all__ = ["Answer", "Case", "UnjudgeableError", "as_gradients", "mapped", "read_gradients"]
 
 Loss = Callable[[Any, Any, dict[str, Any]], Any]
 Manual = Callable[[Any, Any, dict[str, Any]], Any]
@@ -41,13 +42,28 @@ class Answer(NamedTuple):
     changed: tuple[str, ...] = ()
 
 
-def batch_size(X: Any, y: Any) -> int:
-    """The number of samples, as far as the data tell: the common first length of X and y; 1 for a single sample."""
-    if not isinstance(X, np.ndarray) or X.ndim == 0:
-        return 1
-    if X.ndim == 1 and not (isinstance(y, np.ndarray) and y.ndim and len(y) == len(X)):
-        return 1
-    return len(X)
+def batch_of(X: Any, y: Any) -> tuple[int, int]:
+    """The number of samples and their axis: the common length of X and y, first or last; 1 for a single sample."""
+    x = next((a for a in leaves(X) if isinstance(a, np.ndarray)), None)
+    t = next((a for a in leaves(y) if isinstance(a, np.ndarray)), None)
+    if x is None or x.ndim == 0:
+        return 1, 0
+    if t is None or t.ndim == 0:
+        return (len(x), 0) if x.ndim > 1 else (1, 0)
+    if len(x) == len(t):
+        return len(x), 0
+    if x.ndim > 1 and x.shape[-1] == t.shape[-1]:  # samples are columns: Z = W X + b
+        return x.shape[-1], -1
+    return (len(x), 0) if x.ndim > 1 else (1, 0)
+
+
+def mapped(tree: Any, f: Callable[[Any], Any]) -> Any:
+    """A tree with f of each of its ends."""
+    if isinstance(tree, dict):
+        return {key: mapped(branch, f) for key, branch in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        return type(tree)([mapped(branch, f) for branch in tree]) if type(tree) in (tuple, list) else tree
+    return f(tree)
 
 
 def as_floating(x: Any) -> Array:
@@ -62,7 +78,11 @@ def as_floating(x: Any) -> Array:
 
 def wide(x: Any) -> Any:
     """Floating arrays in float64, everything else as it is."""
-    return x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.dtype.itemsize < 8 else copy.deepcopy(x)
+
+    def widened(a: Any) -> Any:
+        return a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else copy.deepcopy(a)
+
+    return mapped(x, widened)
 
 
 class Case:
@@ -82,11 +102,12 @@ class Case:
         self.loss, self.manual = loss, manual
         self.X, self.y = as_data(X), as_data(y)
         self.params = {str(name): as_floating(value) for name, value in params.items()}
-        self.m = batch_size(self.X, self.y)
-        for name, array in {"X": self.X, "y": self.y, **self.params}.items():
+        self.m, self.axis = batch_of(self.X, self.y)
+        given = [*(("X", a) for a in leaves(self.X)), *(("y", a) for a in leaves(self.y)), *self.params.items()]
+        for name, array in given:
             if isinstance(array, np.ndarray) and array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise UnjudgeableError(f"{name} holds NaN or infinity: no gradient can be judged there")
-        floating = [a.dtype for a in (self.X, *self.params.values()) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+        floating = [a.dtype for a in (*leaves(self.X), *self.params.values()) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
         self.precision = np.dtype(min(floating, key=lambda dtype: dtype.itemsize))
         """The coarsest dtype of the data: that of the user's arithmetic."""
 
@@ -141,6 +162,8 @@ def as_data(x: Any) -> Any:
     if isinstance(x, Tensor):
         return x.array.copy()
     if isinstance(x, (list, tuple)):
+        if any(isinstance(part, (np.ndarray, Tensor, dict, str)) for part in leaves(x)):
+            return mapped(x, as_data)
         try:
             array = np.asarray(x)
         except ValueError:

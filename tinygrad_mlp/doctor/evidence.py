@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.shapes import Array
-from .case import Case, UnjudgeableError, as_gradients
+from .case import Case, UnjudgeableError, as_gradients, mapped
 from .diagnosis import Row
 from .edit import Scene
 from .judge import Judge, norm
@@ -104,10 +104,15 @@ class Evidence:
     def smaller(self, wrong: list[str]) -> Evidence | None:
         """A part of a large batch that shows the same."""
         case = self.case
-        if case.m <= 32 or case.manual is None or not isinstance(case.y, np.ndarray) or len(case.y) != case.m:
+        if case.m <= 32 or case.manual is None:
             return None
+
+        def first(a: Any) -> Any:
+            has = isinstance(a, np.ndarray) and a.ndim and a.shape[case.axis] == case.m
+            return np.take(a, range(24), axis=case.axis) if has else a
+
         try:
-            found = Evidence(case.at(case.X[:24], case.y[:24], case.params))
+            found = Evidence(case.at(mapped(case.X, first), mapped(case.y, first), case.params))
         except UnjudgeableError:  # the loss is not made for other batches
             return None
         return found if found.answer.raised is None and found.wrong == wrong else None

@@ -176,16 +176,29 @@ class Examination:
         return self.searched(search)
 
     def searched(self, search: Search) -> Diagnosis:
-        """Single mistakes, then pairs; then what is nearest."""
+        """Single mistakes, then pairs; then what is nearest. What other data contradict is put back."""
+        others = probes(self.case)
+        doubtful: list[Explanation] = []
+
+        def sure(found: list[Explanation]) -> list[Explanation]:
+            left = confirmed(found, others, self.left(), search.scene.case.m)
+            doubtful.extend([] if left else found)
+            return left
+
         singles = search.singles()
-        if whole := search.complete(singles):
+        if whole := sure(search.complete(singles)):
             return self.explained(search, whole)
         differences = [row.relative for row in self.rows if row.verdict != "right"]
-        if all(d is not None and d <= NUMERIC for d in differences):
+        if not doubtful and all(d is not None and d <= NUMERIC for d in differences):
             return self.nearly(max(d for d in differences if d is not None))
         whole, best = search.pairs(singles)
-        whole = whole or search.almost(singles + best, NEAR) or search.blind_pairs()
-        return self.explained(search, whole) if whole else self.unexplained(search, singles + best)
+        candidates = sure(whole) or sure(search.almost(singles + best, NEAR)) or sure(search.blind_pairs())
+        if candidates:
+            return self.explained(search, candidates)
+        if doubtful:
+            self.remarks.append("on other data this does not explain what manual() returns there")
+            return self.explained(search, doubtful)
+        return self.unexplained(search, singles + best)
 
     def nearly(self, largest: float) -> Diagnosis:
         """Differences of the size of a difference quotient's error: no mistake of the chain rule is that small."""
@@ -196,18 +209,20 @@ class Examination:
         return self.well()
 
     def explained(self, search: Search, whole: list[Explanation]) -> Diagnosis:
-        """The mistakes are known: where several explanations are left, other data decide."""
-        candidates = confirmed(whole, probes(self.case), self.left(), search.scene.case.m)
-        causes = self.causes(candidates[0], search)
-        sizes = search.effects(candidates[0])
+        """The mistakes are known, the likeliest explanation first."""
+        causes = self.causes(whole[0], search)
+        sizes = search.effects(whole[0])
         harmless = [c for c in causes if c.label == "eps_ignored" and sizes[c.words] <= NEAR]
         for cause in harmless:
             self.remarks.append(f"{cause.words}: it moves these gradients by less than {NEAR:.0e}, and is no mistake by itself")
+        if whole[0].edits[0].key[:2] == ("slope", "half at kink"):
+            harmless = causes
+            self.remarks.append(f"{causes[0].words}: at a kink every slope between the two sides is a right one")
         causes = [cause for cause in causes if cause not in harmless]
         if not causes:
             return self.well()
         others: list[Cause] = []
-        for other in candidates[1:6]:
+        for other in whole[1:6]:
             known = {cause.label for cause in (*causes, *others)}
             others += [c for c in self.causes(other, search) if len(other.edits) == 1 and c.label not in known]
         return Diagnosis(False, self.rows, causes, self.remarks, alternatives=others)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..kernels.shapes import Array
-from .case import Case, UnjudgeableError
+from .case import Case, UnjudgeableError, mapped
 from .tape import Tape
 
-__all__ = ["NUMERIC", "Judge", "distance"]
+__all__ = ["NUMERIC", "Judge", "discrete", "distance", "norm"]
 
 NUMERIC = 1e-5
 """Relative difference up to which a difference quotient may be the cause: forward ones with a step of 1e-5 and less."""
@@ -31,6 +31,11 @@ def norm(a: Array) -> float:
 def distance(a: Array, b: Array) -> float:
     """‖a − b‖; infinite for different shapes."""
     return norm(np.asarray(a, np.float64) - b) if np.shape(a) == np.shape(b) else float("inf")
+
+
+def discrete(x: Array) -> bool:
+    """Whether an array looks like a mask or like labels: no more than two different numbers."""
+    return x.size > 2 and len(np.unique(x)) <= 2
 
 
 @dataclass
@@ -57,13 +62,13 @@ class Judge:
         rng = np.random.default_rng(0)
 
         def moved(x: Array) -> Array:
-            if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+            if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or discrete(x):
                 return x
             return np.asarray(x * (1 + eps * rng.uniform(-1, 1, x.shape)), np.float64)
 
         for _ in range(DRAWS):
             try:
-                other = case.at(moved(case.X), case.y, {name: moved(p) for name, p in case.params.items()}).tape()
+                other = case.at(mapped(case.X, moved), case.y, {name: moved(p) for name, p in case.params.items()}).tape()
             except UnjudgeableError:  # the loss insists on a dtype or a value: then only the sizes tell
                 break
             for name, g in tape.gradients.items():

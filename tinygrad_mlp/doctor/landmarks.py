@@ -13,10 +13,14 @@ from ..graph import Node
 from ..kernels import activations as kernels
 from ..kernels.shapes import Array
 from ..symbols.variables import stores
+from ..trees import leaves
 from .case import Case
 from .tape import Tape
 
 __all__ = ["SLOPES", "Function", "Landmarks", "Layer", "Piece", "Value"]
+
+RECTIFIERS = {"relu", "maximum", "where", "multiply", "clip"}
+"""The operations of which a result that equals max(0, x) is a ReLU, also where all x are positive."""
 
 PRODUCTS = {"matmul", "linear", "contract", "vecdot"}
 
@@ -104,6 +108,7 @@ class Piece(NamedTuple):
     function : the well-known function, or None
     layer : the layer whose pre-activation is ``first``, if it is one
     slope : the derivative, entry by entry
+    wider : whether a shorter piece from the same value is a well-known function
     """
 
     first: Node
@@ -112,6 +117,7 @@ class Piece(NamedTuple):
     function: Function | None
     layer: Layer | None
     slope: Array
+    wider: bool = False
 
 
 class Landmarks:
@@ -133,11 +139,13 @@ class Landmarks:
         found: set[Node] = set()
         for node in self.tape.forward:
             inputs = node.inputs if node.op is not None else ()
-            arrays = [x for x in inputs if isinstance(x, np.ndarray) and x.size > 1]
+            arrays = [x for x in inputs if isinstance(x, np.ndarray) and x.ndim]
             if arrays or any(
                 isinstance(x, Node) and (x in found or (x.op is None and x not in self.title and x.array.size > 1)) for x in inputs
             ):
                 found.add(node)
+        if self.tape.loss not in found:  # an expression of the parameters alone: then all of it is what is computed
+            return {node for node in self.tape.forward if node.op is not None}
         return found
 
     def pure(self, x: Any) -> bool:
@@ -222,16 +230,46 @@ class Landmarks:
             for first in self.starts(node):
                 layer = self.layer_of.get(first)
                 name = self.recognised(first.array, node.array) if layer is not None or self.tape.users[first] else ""
-                if name and not (name == "relu" and (first.array >= 0).all()):
+                if name and not (name == "relu" and node.op is not None and node.op.name not in RECTIFIERS):
                     found.append(Piece(first, node, name, SLOPES[name], layer, self.slope(first, node)))
                     self.known |= self.tape.below([node]) - self.tape.below([first])
                     break
                 if layer is not None:
                     ends[first] = node
         for first, last in ends.items():
-            if last not in self.known and not any(p.first is first and p.function for p in found):
-                found.append(Piece(first, last, self.operation(last), None, self.layer_of[first], self.slope(first, last)))
+            if last not in self.known:
+                wider = any(piece.first is first for piece in found)
+                slope = self.slope(first, last)
+                found.append(Piece(first, last, self.operation(last), None, self.layer_of[first], slope, wider))
         return found
+
+    def inside(self, piece: Piece) -> set[Node]:
+        """The values of a piece after its first one."""
+        return self.tape.below([piece.last]) - self.tape.below([piece.first])
+
+    def layer_number(self, piece: Piece) -> int:
+        """The number of the layer that a piece belongs to, 0 for none."""
+        return piece.layer.number if piece.layer is not None else 0
+
+    def replayed(self, piece: Piece, array: Array) -> tuple[Array, Array]:
+        """A piece computed from another array: its value and its slope."""
+        values: dict[Node, Array] = {piece.first: array}
+        inside = self.inside(piece)
+        order = [node for node in self.tape.forward if node in inside]
+        inputs: dict[Node, list[Any]] = {}
+        with np.errstate(all="ignore"):
+            for node in order:
+                inputs[node] = list(node.arrays or ())
+                for i, x in node.edges:
+                    inputs[node][i] = values.get(x, x.array)
+                if node.op is not None:
+                    values[node] = np.asarray(node.op.forward(*inputs[node], **node.params))
+            arrived: dict[Node, Array] = {piece.last: np.ones_like(array)}
+            for node in reversed(order):
+                for i, x in node.edges if node in arrived else ():
+                    sent = self.tape.pull(node, i, arrived[node], values[node], inputs[node])
+                    arrived[x] = arrived[x] + sent if x in arrived else sent
+        return values[piece.last], arrived[piece.first]
 
     def recognised(self, z: Array, a: Array) -> str:
         """The well-known function that a is of z, by its values; a single entry proves nothing."""
@@ -268,7 +306,10 @@ class Landmarks:
 
     def name(self, node: Node) -> str:
         """A value's name in a sentence."""
-        return self.names.get(node) or f"the result of {self.operation(node)}"
+        if node in self.names:
+            return self.names[node]
+        after = next((piece.name for piece in self.pieces if piece.first is node and piece.function is not None), "")
+        return f"the argument of {after}" if after else f"the result of {self.operation(node)}"
 
     def operation(self, node: Node) -> str:
         """What computes a value."""
@@ -277,9 +318,11 @@ class Landmarks:
     def values(self) -> list[Value]:
         """All values of the forward pass, and the gradients of the pre-activations and activations."""
         found: list[Value] = []
-        if isinstance(self.case.X, np.ndarray):
-            found.append(Value(self.case.X.astype(np.float64), "X", "data", 0, "X"))
-        seen = {id(self.case.X)}
+        for x in leaves(self.case.X):
+            if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
+                found.append(Value(x.astype(np.float64), "X", "data", 0, ("X", len(found))))
+        given = [value.array for value in found]
+        seen: set[int] = set()
         acts = {piece.last: piece.layer for piece in self.pieces if piece.layer is not None}
         for node in self.tape.forward:
             key = self.tape.index[node]
@@ -298,7 +341,7 @@ class Landmarks:
                     and x.ndim
                     and x.dtype.kind == "f"
                     and id(x) not in seen
-                    and not np.array_equal(x, self.case.X)
+                    and not any(x.shape == a.shape and np.array_equal(x, a) for a in given)
                 ):
                     seen.add(id(x))
                     found.append(Value(x, "a constant array", "data", 0, (key, i)))

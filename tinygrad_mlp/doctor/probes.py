@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .case import Case, UnjudgeableError
+from .case import Case, UnjudgeableError, mapped
 from .diagnosis import Unexercised
 from .edit import Edit, Scene
 from .evidence import Evidence
-from .judge import Judge
+from .judge import Judge, discrete
 from .mistakes import mistakes
-from .search import Explanation, Search
+from .search import Explanation, Search, merged
 
 __all__ = ["Probe", "confirmed", "probes", "unexercised"]
 
@@ -36,22 +36,25 @@ def probes(case: Case) -> list[Probe]:
     found: list[Probe] = []
 
     def shaken(a: Any, by: float) -> Any:
-        if not isinstance(a, np.ndarray) or a.dtype.kind != "f":
+        if not isinstance(a, np.ndarray) or a.dtype.kind != "f" or discrete(a):
             return a
         return (a * (1 + by * rng.uniform(-1, 1, a.shape)) + by * rng.uniform(-1, 1, a.shape)).astype(a.dtype)
 
     params = {name: shaken(p, 0.3) for name, p in case.params.items()}
+    inputs = mapped(case.X, lambda a: shaken(a, 0.2))
     tries: list[tuple[str, Any, Any]] = []
-    if isinstance(case.X, np.ndarray) and isinstance(case.y, np.ndarray) and case.y.ndim and len(case.y) == len(case.X) == case.m:
+    if case.m > 1:
         sizes = {n for p in case.params.values() for n in p.shape}
-        m = next(
-            k
-            for k in (*range(max(case.m // 2, 2), case.m), *range(case.m + 1, case.m + 20))
-            if k not in sizes and k != case.m and k > 1
-        )
+        m = next(k for k in (*range(max(case.m // 2, 2), case.m), *range(case.m + 1, 99999)) if k not in sizes and k != case.m)
         rows = np.arange(m) % case.m
-        tries.append((f"a batch of {m} rows and other weights", shaken(case.X[rows], 0.2), case.y[rows].copy()))
-    tries.append(("other weights and inputs", shaken(case.X, 0.2), case.y))
+
+        def picked(a: Any) -> Any:
+            has = isinstance(a, np.ndarray) and a.ndim and a.shape[case.axis] == case.m
+            return np.take(a, rows, axis=case.axis) if has else a
+
+        more = mapped(mapped(case.X, picked), lambda a: shaken(a, 0.2))
+        tries.append((f"a batch of {m} rows and other weights", more, mapped(case.y, picked)))
+    tries.append(("other weights and inputs", inputs, case.y))
     tries.append(("other weights", case.X, case.y))
     for words, X, y in tries:
         try:
@@ -64,50 +67,49 @@ def probes(case: Case) -> list[Probe]:
 
 
 def confirmed(explanations: list[Explanation], others: list[Probe], seconds: float, m: int) -> list[Explanation]:
-    """The explanations that hold on other data too, the likeliest first; all of them if none does."""
+    """The explanations that hold on other data too, the likeliest first; all of them where there are no other data."""
     deadline = time.monotonic() + seconds
     left = list(explanations)
     for probe in others:
-        if probe.answer.raised is not None:
-            continue
-        if time.monotonic() > deadline:
-            break
-        scene = probe.scene()
-        known = {edit.key: edit for edit in Search(scene, probe.judge, [], 1.0).edits}
-        wrong = probe.wrong
-        kept = [again for e in left[:40] if (again := holds(e, scene, probe, known, wrong, deadline, m)) is not None]
-        left = kept or left
+        if probe.answer.raised is None and left and time.monotonic() < deadline:
+            edits = {edit.key: edit for edit in merged(mistakes(probe.scene()))}
+            search = Search.with_edits(probe.scene(), probe.judge, probe.wrong, deadline)
+            left = [again for e in left[:40] if (again := holds(e, search, edits, m)) is not None]
     return sorted(left, key=lambda e: -e.weight)
 
 
-def holds(
-    e: Explanation, scene: Scene, probe: Probe, known: dict[Any, Edit], wrong: list[str], deadline: float, m: int
-) -> Explanation | None:
-    """The explanation, if the same edits explain the numbers of a probe; a factor that is no 1/m there is none here."""
-    if any(edit.key not in known for edit in e.edits):
+def holds(e: Explanation, search: Search, edits: dict[Any, Edit], m: int) -> Explanation | None:
+    """The explanation, if the same edits with the same constants explain the numbers of a probe."""
+    if any(edit.key not in edits for edit in e.edits):
         return None
-    search = Search.with_edits(scene, probe.judge, wrong, deadline)
-    best: list[Explanation] = [search.explain((), (), scene.tape.gradients)]
-    for edit in (known[edit.key] for edit in e.edits):
-        best = [more for first in best[:4] for more in search.fitted(first.edits, first.constants, edit)]
-    whole = [x for x in best if x.explained == set(wrong) and not x.broken]
-    if not whole:
-        return None
-    return renamed(e, whole[0], probe, m)
+    best: list[Explanation] = [search.explain((), (), search.scene.tape.gradients)]
+    for edit in e.edits:
+        best = [more for first in best[:6] for more in search.fitted(first.edits, first.constants, edits[edit.key])]
+    there = [x for x in best if x.explained == set(search.wrong) and not x.broken]
+    for found in there:
+        again = [same_constant(*pair, m, search.scene.case.m) for pair in zip(e.edits, e.constants, found.constants, strict=True)]
+        if all(edit is not None for edit in again):
+            return replace(e, edits=tuple(edit for edit in again if edit is not None))
+    return None
 
 
-def renamed(e: Explanation, there: Explanation, probe: Probe, m: int) -> Explanation:
-    """A factor that was m here, and is the same number where m is another, is a constant."""
-    edits = []
-    for edit, c, other in zip(e.edits, e.constants, there.constants, strict=True):
-        label, words = edit.named(c)
-        of_batch = label in ("missing_batch_mean", "double_batch_mean")
-        if edit.constant is not None and of_batch and probe.case.m != m and np.isclose(c, other, rtol=1e-6):
-            text = words.split(" times too large")[0].split(" divided by")[0]
-            fixed = "constant_factor", f"{text} multiplied by {c:.6g}, whatever the size of the batch"
-            edit = replace(edit, constant=edit.constant._replace(naming=always(fixed)))
-        edits.append(edit)
-    return Explanation(tuple(edits), e.constants, e.gradients, e.residuals, e.explained, e.proportional, e.broken)
+def same_constant(edit: Edit, c: float, other: float, m: int, n: int) -> Edit | None:
+    """The edit, if its constant is the same for batches of m and of n, or goes with their size; named by which of these."""
+    if edit.constant is None or m == n:
+        return edit if edit.constant is None or np.isclose(c, other, rtol=1e-3, atol=1e-9) else None
+    label, words = edit.named(c)
+    if np.isclose(c, other, rtol=1e-3, atol=1e-9):
+        if label not in ("missing_batch_mean", "double_batch_mean"):
+            return edit
+        text = words.split(" times too large")[0].split(" divided by")[0]  # the number m by chance
+        fixed = "constant_factor", f"{text} multiplied by {c:.6g}, whatever the size of the batch"
+        return replace(edit, constant=edit.constant._replace(naming=always(fixed)))
+    ratio = other / c if c else float("inf")
+    divisor = m / c if c else 0.0
+    if label == "constant_factor" and np.isclose(ratio, n / m, rtol=1e-6) and divisor > 1 and np.isclose(divisor, round(divisor)):
+        words = f"{edit.where} divided by a fixed {round(divisor)}, whatever the size of the batch: here it is m = {m}"
+        return replace(edit, constant=edit.constant._replace(naming=always((label, words))))
+    return edit if any(np.isclose(ratio, (n / m) ** k, rtol=1e-3) for k in (-2, -1, 1, 2)) else None
 
 
 def always(fixed: tuple[str, str]) -> Callable[[float], tuple[str, str]]:

@@ -303,6 +303,10 @@ def merged(edits: Sequence[Edit]) -> list[Edit]:
             families.setdefault((edit.family, edit.label), []).append(edit)
     found = list(edits)
     for (family, label), members in families.items():
+        places: dict[str, list[Edit]] = {}
+        for edit in members:
+            places.setdefault(edit.where, []).append(edit)
+        found += [joined((*family, where), label, group) for where, group in places.items() if 1 < len(group) < len(members)]
         if len(members) > 1:
             found.append(joined(family, label, members))
     return found
@@ -312,15 +316,21 @@ def joined(family: tuple[Any, ...], label: str, members: Sequence[Edit]) -> Edit
     """One mistake in several layers."""
     first = members[0]
     where = ", ".join(dict.fromkeys(edit.where for edit in members))
-    words = "; ".join(edit.words for edit in members)
+    words = listed([edit.words for edit in members])
 
     def changes(c: float) -> Changes:
         return together([edit.at(c) for edit in members]) or {}
 
     def named(c: float) -> tuple[str, str]:
-        return members[0].named(c)[0], "; ".join(edit.named(c)[1] for edit in members)
+        return members[0].named(c)[0], listed([edit.named(c)[1] for edit in members])
 
     constant = first.constant._replace(naming=named) if first.constant is not None else None
     together_ = changes if constant is not None else changes(0.0)
     local = all(edit.local for edit in members)
     return Edit(("all", *family), label, where, words, together_, first.right, constant, weight=first.weight, local=local)
+
+
+def listed(words: Sequence[str]) -> str:
+    """What was done at several places, each different thing once."""
+    different = list(dict.fromkeys(words))
+    return "; ".join(different) + (f" (at {len(words)} places)" if len(different) < len(words) else "")

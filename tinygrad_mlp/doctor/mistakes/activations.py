@@ -1,24 +1,36 @@
-"""Mistakes in the derivative of an activation."""
+"""Mistakes in the derivative of an activation: left out, taken of the wrong quantity, by a wrong formula, from another layer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from ...kernels.shapes import Array
 from ..edit import Edit, Scene
 from ..landmarks import SLOPES, Piece
-from ..tape import Change, Edge, Jump
+from ..tape import Change, Jump, Run
 
-__all__ = ["activations", "slope_changes"]
+__all__ = ["activations", "by", "instead"]
+
+WRONG, FORMULA, CACHE = "act_derivative_wrong_argument", "act_derivative_wrong_formula", "wrong_layer_cache"
+
+
+class Variant(NamedTuple):
+    """One wrong derivative: what it is, its label, its words, what is done with it, and how often it is seen."""
+
+    key: str
+    label: str
+    words: str
+    change: Change
+    weight: float
 
 
 def by(slope: Array) -> Change:
-    """Multiply by another derivative."""
+    """Multiply what arrives by another derivative."""
 
-    def change(g: Array, run: Any) -> Array:
+    def change(g: Array, run: Run) -> Array:
         return g * slope
 
     return change
@@ -27,107 +39,19 @@ def by(slope: Array) -> Change:
 def instead(slope: Array) -> Change:
     """The derivative alone: what arrived is overwritten."""
 
-    def change(g: Array, run: Any) -> Array:
+    def change(g: Array, run: Run) -> Array:
         return np.broadcast_to(slope, g.shape) * 1.0
 
     return change
 
 
-def slope_changes(scene: Scene, piece: Piece) -> Iterator[tuple[str, str, str, Change, float]]:
-    """(variant, label, words, change, weight) for one piece."""
-    marks = scene.marks
-    z, a, d = piece.first.array, piece.last.array, piece.slope
-    Z, A, f = marks.name(piece.first), marks.name(piece.last), piece.name
-    output = piece.layer is not None and piece.layer.output
-    missing = "output_derivative_missing" if output else "act_derivative_missing"
-    yield "missing", missing, f"the derivative of {f} at {Z} left out", by(np.ones_like(d)), 3
-    if piece.function is not None:
-        own = piece.function
-        if f != "relu":
-            wrong = "act_derivative_wrong_argument"
-            yield "z for a", wrong, f"{Z} put for {A} in {f}' = {own.of_a.replace('A', A)}", by(own.from_a(z)), 5
-            yield (
-                "a for z",
-                wrong,
-                f"{A} put for {Z} in {f}' = {own.of_z.replace('Z', Z)}, so that {f} is applied twice",
-                by(own.from_z(a)),
-                5,
-            )
-            yield (
-                "twice",
-                wrong,
-                f"{f} applied to {A} before {f}' = {own.of_a.replace('A', A)} is taken",
-                by(own.from_a(own.value(a))),
-                4,
-            )
-        for layer in marks.layers:
-            other = layer.pre
-            if other is not piece.first and other.array.shape == z.shape:
-                yield (
-                    f"layer {marks.tape.index[other]}",
-                    "wrong_layer_cache",
-                    f"{f}' taken at {marks.name(other)} in place of {Z}",
-                    by(own.from_z(other.array)),
-                    3,
-                )
-                yield (
-                    f"layer {marks.tape.index[other]} from a",
-                    "wrong_layer_cache",
-                    f"{f}' = {own.of_a} taken of {marks.name(other)} in place of {A}",
-                    by(own.from_a(other.array)),
-                    1,
-                )
-    formula = "act_derivative_wrong_formula"
-    if f == "relu":
-        yield "kink", "relu_kink", f"the derivative of relu taken as 1 where {Z} is exactly 0", by(1.0 * (z >= 0)), 1
-        yield "mask written", formula, f"the gradient overwritten with 1 where {Z} > 0", overwritten(d), 2
-        yield "zero mask", formula, f"the gradient overwritten with 1 where {Z} ≤ 0", overwritten(1 - d), 1
-    else:
-        yield "square", formula, f"the square of {f}'", by(d * d), 2
-    inverted = {"relu": f"the mask inverted, {Z} ≤ 0", "tanh": f"{A}**2 in place of 1 - {A}**2"}
-    yield "inverted", formula, inverted.get(f, f"1 − {f}' in place of {f}'"), by(1 - d), 4
-    yield "alone", formula, f"what arrived overwritten with the derivative of {f} at {Z}", instead(d), 4
-    for text, slope, weight in shapes_of(z, a, d, Z, A):
-        yield text, formula, f"{text.replace('Z', Z).replace('A', A)} in place of the derivative of {f}", by(slope), weight
-    for name, function in SLOPES.items():
-        if name == f or (name == "leaky_relu" and f == "relu"):
-            continue
-        for text, slope in (
-            (function.of_z.replace("Z", Z), function.from_z(z)),
-            (function.of_a.replace("A", A), function.from_a(a)),
-        ):
-            yield text, formula, f"the derivative of {name}, {text}, in place of that of {f}", by(slope), 3
-    if f == "relu":
-        yield "leaky", formula, f"the derivative of leaky_relu in place of that of relu at {Z}", by(np.where(z > 0, 1, 0.01)), 2
-
-
 def overwritten(where: Array) -> Change:
     """1 where a mask is, what arrived elsewhere."""
 
-    def change(g: Array, run: Any) -> Array:
+    def change(g: Array, run: Run) -> Array:
         return np.where(where != 0, 1.0, g)
 
     return change
-
-
-def shapes_of(z: Array, a: Array, d: Array, Z: str, A: str) -> Iterator[tuple[str, Array, float]]:
-    """Formulas that are near to a derivative."""
-    yield "A", a, 2
-    yield "1 - A", 1 - a, 2
-    yield "A**2", a * a, 2
-    yield "1 + A**2", 1 + a * a, 1
-    yield "1 - A", 1 - a, 2
-    yield "A * (1 + A)", a * (1 + a), 1
-    yield "A * (A - 1)", a * (a - 1), 1
-    yield "(1 - A)**2", (1 - a) ** 2, 1
-    yield "1 - A**3", 1 - a**3, 0.5
-    yield "2 * A", 2 * a, 0.5
-    yield "Z", z, 2
-    yield "1 - Z", 1 - z, 0.5
-    yield "Z**2", z * z, 0.5
-    yield "abs(A)", np.abs(a), 0.5
-    yield "sqrt(1 - A**2)", np.sqrt(np.maximum(1 - a * a, 0)), 0.5
-    yield "np.sign(Z)", np.sign(z), 0.5
 
 
 def activations(scene: Scene) -> Iterator[Edit]:
@@ -138,107 +62,108 @@ def activations(scene: Scene) -> Iterator[Edit]:
             continue
         where = piece.layer.title if piece.layer is not None else f"{piece.name} after {marks.name(piece.first)}"
         Z, A = marks.name(piece.first), marks.name(piece.last)
-        formula = f" = {(piece.function.of_z).replace('Z', Z)}" if piece.function is not None else ""
+        formula = f" = {piece.function.of_z.replace('Z', Z)}" if piece.function is not None else ""
         right = f"d{Z} = d{A} * {piece.name}'({Z}), entry by entry, where {piece.name}'({Z}){formula}"
         place = tape.index[piece.first], tape.index[piece.last]
         with np.errstate(all="ignore"):
-            variants = list(slope_changes(scene, piece))
-        for variant, label, words, change, weight in variants:
-            yield Edit(
-                ("slope", variant, *place),
-                label,
-                where,
-                words,
-                {Jump(piece.last): (piece.first, change)},
-                right,
-                family=("slope", variant, piece.name) if "layer" not in variant else (),
-                weight=weight,
-            )
-    yield from single_operations(scene)
+            variants = [*missing(piece, Z), *wrong_arguments(scene, piece, Z, A), *other_layers(scene, piece, Z)]
+            variants += [*kinks(piece, Z), *wrong_formulas(piece, Z, A)]
+        for v in variants:
+            family = ("slope", v.key, piece.name) if v.label != CACHE else ()
+            weight = v.weight * (0.5 if piece.wider else 1.0)
+            changes = {Jump(piece.last): (piece.first, v.change)}
+            yield Edit(("slope", v.key, *place), v.label, where, v.words, changes, right, family=family, weight=weight)
 
 
-def single_operations(scene: Scene) -> Iterator[Edit]:
-    """Elementwise operations that belong to no layer: their derivative left out, inverted, alone, taken elsewhere."""
-    tape, marks = scene.tape, scene.marks
-    last_products = tape.below([layer.product for layer in marks.layers])
-    for node in tape.forward:
-        if node.op is None or not node.op.elementwise or node in marks.known or node not in last_products:
+def missing(piece: Piece, Z: str) -> Iterator[Variant]:
+    """The derivative left out."""
+    label = "output_derivative_missing" if piece.layer is not None and piece.layer.output else "act_derivative_missing"
+    words = f"the derivative of {piece.name} at {Z} left out"
+    yield Variant("missing", label, words, by(np.ones_like(piece.slope)), 4)
+
+
+def wrong_arguments(scene: Scene, piece: Piece, Z: str, A: str) -> Iterator[Variant]:
+    """Z for A, A for Z, activated twice."""
+    z, a, f, own = piece.first.array, piece.last.array, piece.name, piece.function
+    if f == "relu":
+        return
+    if own is None:
+        words = f"{A} put for {Z} in the derivative of {f}"
+        yield Variant("a for z", WRONG, words, by(scene.marks.replayed(piece, a)[1]), 5)
+        return
+    twice = f"{A} put for {Z} in {f}' = {own.of_z.replace('Z', Z)}, so that {f} is applied twice"
+    yield Variant("z for a", WRONG, f"{Z} put for {A} in {f}' = {own.of_a.replace('A', A)}", by(own.from_a(z)), 5)
+    yield Variant("a for z", WRONG, twice, by(own.from_z(a)), 5)
+
+
+def other_layers(scene: Scene, piece: Piece, Z: str) -> Iterator[Variant]:
+    """The derivative taken at another layer's values."""
+    marks, shape, f = scene.marks, piece.slope.shape, piece.name
+    for value in marks.values():
+        same = value.layer == marks.layer_number(piece) and value.layer
+        if value.kind not in ("pre", "act", "value") or value.array.shape != shape or same or value.array is piece.first.array:
             continue
-        for i, x in node.edges:
-            if (
-                x.array.shape != node.array.shape
-                or x not in marks.data
-                or node.op.name in ("add", "subtract", "positive", "negative")
-            ):
-                continue
-            name, place = node.op.name, (tape.index[node], i)
-            where, title = f"{name}, {marks.name(node)}", marks.name(x)
-            right = f"d{title} is d{marks.name(node)} times the derivative of {name} with respect to {title}"
-            ones = np.ones_like(node.array)
-            slope = tape.pull(node, i, ones)
-            two = len(node.edges) > 1
-            label = "act_derivative_missing"
-            yield Edit(
-                ("op", "missing", *place),
-                label,
-                where,
-                f"the factor of {name} at {title} left out",
-                {Edge(node, i): by(ones)},
-                right,
-                weight=2,
-            )
-            if not two:
-                formula = "act_derivative_wrong_formula"
-                yield Edit(
-                    ("op", "inverted", *place),
-                    formula,
-                    where,
-                    f"1 − the derivative of {name} at {title}",
-                    {Edge(node, i): by(1 - slope)},
-                    right,
-                )
-                yield Edit(
-                    ("op", "alone", *place),
-                    formula,
-                    where,
-                    f"what arrived overwritten with the derivative of {name}",
-                    {Edge(node, i): instead(slope)},
-                    right,
-                )
-                yield from elsewhere(scene, node, i, where, right)
+        own = piece.function
+        if value.kind != "act":
+            slope = own.from_z(value.array) if own is not None else marks.replayed(piece, value.array)[1]
+        elif own is not None:
+            slope = own.from_a(value.array)
+        else:
+            continue
+        weight = 3 if value.kind != "value" else 1
+        yield Variant(f"at {value.key}", CACHE, f"{f}' taken at {value.name} in place of {Z}", by(slope), weight)
 
 
-def elsewhere(scene: Scene, node: Any, i: int, where: str, right: str) -> Iterator[Edit]:
-    """The derivative of an operation, with its value or its input taken for the other."""
-    tape, marks = scene.tape, scene.marks
-    x = dict(node.edges)[i].array
-    arrays = list(node.arrays)
-    swapped = [*arrays[:i], node.array, *arrays[i + 1 :]]
-    title, name = marks.name(dict(node.edges)[i]), node.op.name
+def kinks(piece: Piece, Z: str) -> Iterator[Variant]:
+    """ReLU's derivative where it has none, and its mask assigned."""
+    z, d = piece.first.array, piece.slope
+    if piece.name != "relu":
+        return
+    yield Variant("kink", "relu_kink", f"the derivative of relu taken as 1 where {Z} is exactly 0", by(1.0 * (z >= 0)), 1)
+    half = f"the derivative of relu taken as 1/2 where {Z} is exactly 0, as a numeric derivative does"
+    yield Variant("half at kink", "relu_kink", half, by(d + 0.5 * (z == 0)), 0.5)
+    yield Variant("mask written", FORMULA, f"the gradient overwritten with 1 where {Z} > 0", overwritten(d), 2)
+    yield Variant("zero mask", FORMULA, f"the gradient overwritten with 1 where {Z} ≤ 0", overwritten(1 - d), 1)
+    leaky = f"the derivative of leaky_relu in place of that of relu at {Z}"
+    yield Variant("leaky", FORMULA, leaky, by(np.where(z > 0, 1, 0.01)), 2)
 
-    def result_for_input(g: Array, run: Any) -> Array:
-        return tape.pull(node, i, g, arrays=swapped)
 
-    def input_for_result(g: Array, run: Any) -> Array:
-        return tape.pull(node, i, g, array=x)
+def wrong_formulas(piece: Piece, Z: str, A: str) -> Iterator[Variant]:
+    """A formula that is near to the derivative, or the derivative of another activation."""
+    z, a, d, f = piece.first.array, piece.last.array, piece.slope, piece.name
+    if piece.layer is not None and piece.layer.output and piece.function is not None:
+        words = f"the derivative of {f} applied twice: on top of a gradient of {Z} that contains it already"
+        yield Variant("square", "output_derivative_extra", words, by(d * d), 3)
+    elif f != "relu":
+        yield Variant("square", FORMULA, f"the square of {f}'", by(d * d), 2)
+    inverted = {"relu": f"the mask inverted, {Z} ≤ 0", "tanh": f"{A}**2 in place of 1 - {A}**2"}
+    yield Variant("inverted", FORMULA, inverted.get(f, f"1 − {f}' in place of {f}'"), by(1 - d), 4)
+    yield Variant("alone", FORMULA, f"what arrived overwritten with the derivative of {f} at {Z}", instead(d), 4)
+    for text, slope, weight in near(z, a):
+        words = f"{text.replace('Z', Z).replace('A', A)} in place of the derivative of {f}"
+        yield Variant(text, FORMULA, words, by(slope), weight)
+    for name, other in SLOPES.items():
+        if name != f and (name, f) != ("leaky_relu", "relu"):
+            of_z, of_a = other.of_z.replace("Z", Z), other.of_a.replace("A", A)
+            for key, text, slope in (("from z", of_z, other.from_z(z)), ("from a", of_a, other.from_a(a))):
+                words = f"the derivative of {name}, {text}, in place of that of {f}"
+                yield Variant(f"{name} {key}", FORMULA, words, by(slope), 3)
 
-    label = "act_derivative_wrong_argument"
-    place = (tape.index[node], i)
-    yield Edit(
-        ("op", "result for input", *place),
-        label,
-        where,
-        f"the result of {name} put for {title} in its derivative",
-        {Edge(node, i): result_for_input},
-        right,
-        weight=2,
-    )
-    yield Edit(
-        ("op", "input for result", *place),
-        label,
-        where,
-        f"{title} put for the result of {name} in its derivative",
-        {Edge(node, i): input_for_result},
-        right,
-        weight=2,
-    )
+
+def near(z: Array, a: Array) -> Iterator[tuple[str, Array, float]]:
+    """Formulas that are near to a derivative."""
+    yield "A", a, 2
+    yield "1 - A", 1 - a, 2
+    yield "A**2", a * a, 2
+    yield "1 + A**2", 1 + a * a, 1
+    yield "A * (1 + A)", a * (1 + a), 1
+    yield "A * (A - 1)", a * (a - 1), 0.5
+    yield "(1 - A)**2", (1 - a) ** 2, 1
+    yield "1 - A**3", 1 - a**3, 0.5
+    yield "2 * A", 2 * a, 0.5
+    yield "Z", z, 2
+    yield "1 - Z", 1 - z, 0.5
+    yield "Z**2", z * z, 0.5
+    yield "abs(A)", np.abs(a), 0.5
+    yield "sqrt(1 - A**2)", np.sqrt(np.maximum(1 - a * a, 0)), 0.5
+    yield "np.sign(Z)", np.sign(z), 0.5

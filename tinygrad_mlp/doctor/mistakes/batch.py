@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from ...graph import Node
 from ...kernels.shapes import Array
 from ..edit import Edit, Scene
-from ..tape import At, Change, Edge
+from ..landmarks import Layer
+from ..tape import At, Change, Changes, Edge, Run
 
-__all__ = ["batch", "weighted"]
+__all__ = ["batch"]
+
+MANY = 32
+"""Up to this size of a batch it is found out how often each sample was counted."""
+
+RIGHT = "the gradient is the sum over all samples: += in a loop over them, or one product with the whole batch"
 
 
-def weighted(weights: Array) -> Change:
-    """Each sample's gradient times its weight."""
+def weighted(weights: Array, axis: int) -> Change:
+    """The gradient times weights along one axis."""
 
-    def change(g: Array, run: Any) -> Array:
-        return g * weights.reshape((-1,) + (1,) * (g.ndim - 1))
+    def change(g: Array, run: Run) -> Array:
+        shape = [1] * g.ndim
+        shape[axis] = -1
+        return g * weights.reshape(shape)
+
+    return change
+
+
+def into(scene: Scene, node: Node, i: int, weights: Array, axis: int) -> Change:
+    """What is sent to one input, with weights along one axis."""
+    weigh = weighted(weights, axis)
+
+    def change(g: Array, run: Run) -> Array:
+        return scene.tape.pull(node, i, weigh(g, run))
 
     return change
 
@@ -42,71 +60,66 @@ def weightings(m: int) -> Iterator[tuple[str, str, str, Array, float]]:
 
 
 def batch(scene: Scene) -> Iterator[Edit]:
-    """All of them: for the whole pass, for a layer, for one weight, for one bias."""
-    tape, marks, m = scene.tape, scene.marks, scene.case.m
-    if m < 2:
-        return
-    right = "the gradient is the sum over all samples: += over the batch, or one product with the whole batch"
-    for layer in marks.layers:
-        node = layer.pre
-        if node.array.ndim < 2 or node.array.shape[0] != m:
+    """For the whole pass, for a layer, for one weight, for one bias; along the batch, and along time or positions."""
+    m, axis = scene.case.m, scene.case.axis
+    for layer in scene.marks.layers:
+        shape, place = layer.pre.array.shape, scene.tape.index[layer.pre]
+        axes = [axis] if m > 1 and shape and shape[axis] == m else []
+        axes += [k for k in range(1, len(shape) - 1) if shape[k] > 1]
+        for k in axes:
+            along = "" if k == axis else f"along axis {k}, "
+            for variant, label, words, weights, weight in weightings(shape[k]):
+                for part, where, changes, local in places(scene, layer, weights, k):
+                    family = (f"batch {part}", variant, k)
+                    text = f"in {where}, {along}{words}"
+                    known = family if part != "all" else ()
+                    yield Edit((*family, place), label, layer.title, text, changes, RIGHT, family=known, weight=weight, local=local)
+        if axis in axes and m <= MANY:
+            yield from counted(scene, layer)
+
+
+def places(scene: Scene, layer: Layer, weights: Array, axis: int) -> Iterator[tuple[str, str, Changes, bool]]:
+    """(part, words, changes, whether it concerns one parameter alone)."""
+    W, b, Z = " and ".join(layer.weights), " and ".join(layer.biases), scene.marks.name(layer.pre)
+    if layer.output:
+        yield "all", f"d{Z} and all that follows", {At(layer.pre): weighted(weights, axis)}, False
+    of_weight = {Edge(layer.product, layer.weight): into(scene, layer.product, layer.weight, weights, axis)}
+    of_bias = {Edge(user, i): into(scene, user, i, weights, axis) for user, i, _ in layer.bias_edges}
+    yield "weight", f"d{W}", of_weight, True
+    if of_bias:
+        yield "bias", f"d{b}", of_bias, True
+        yield "layer", f"d{W} and d{b}", of_weight | of_bias, False
+
+
+def counted(scene: Scene, layer: Layer) -> Iterator[Edit]:
+    """How often each sample was counted, found from the user's numbers: whole numbers that are not all the same."""
+    m, axis = scene.case.m, scene.case.axis
+    for part, where, changes, local in places(scene, layer, np.ones(m), axis):
+        true = scene.tape.gradients
+        names = [n for n in scene.tape.touched(changes) if n in scene.user and scene.user[n].shape == true[n].shape]
+        if part == "bias" or not names or sum(true[n].size for n in names) <= 2 * m:
             continue
-        Z, place = marks.name(node), tape.index[node]
-        for variant, label, words, w, weight in weightings(m):
-            if layer.output:
-                yield Edit(
-                    ("batch", variant, place),
-                    label,
-                    layer.title,
-                    f"in d{Z} and all that follows, {words}",
-                    {At(node): weighted(w)},
-                    right,
-                    weight=weight,
-                )
+        if all(np.array_equal(scene.user[n], true[n]) for n in names):
+            continue
 
-            def into_weight(g: Array, run: Any, layer: Any = layer, w: Array = w) -> Array:
-                return tape.pull(layer.product, layer.weight, weighted(w)(g, run))
+        def flat(weights: Array, part: str = part, names: list[str] = names) -> Array:
+            change = next(c for p, _, c, _ in places(scene, layer, weights, axis) if p == part)
+            found = scene.tape.run(change)
+            return np.concatenate([found[n].ravel() for n in names])
 
-            W = " and ".join(layer.weights)
-            change = {Edge(layer.product, layer.weight): into_weight}
-            yield Edit(
-                ("batch weight", variant, place),
-                label,
-                layer.title,
-                f"in d{W}, {words}",
-                change,
-                right,
-                family=("batch weight", variant),
-                weight=weight,
-                local=True,
-            )
-            biases = {}
-            for user, i, _ in layer.bias_edges:
-
-                def into_bias(g: Array, run: Any, user: Any = user, i: int = i, w: Array = w) -> Array:
-                    return tape.pull(user, i, weighted(w)(g, run))
-
-                biases[Edge(user, i)] = into_bias
-            if biases:
-                names = " and ".join(layer.biases)
-                yield Edit(
-                    ("batch bias", variant, place),
-                    label,
-                    layer.title,
-                    f"in d{names}, {words}",
-                    biases,
-                    right,
-                    family=("batch bias", variant),
-                    weight=weight,
-                    local=True,
-                )
-                yield Edit(
-                    ("batch layer", variant, place),
-                    label,
-                    layer.title,
-                    f"in d{W} and d{names}, {words}",
-                    change | biases,
-                    right,
-                    family=("batch layer", variant),
-                    weight=weight,
-                )
+        rest = flat(np.zeros(m))
+        columns = np.stack([flat(row) - rest for row in np.eye(m)], axis=1)
+        given = np.concatenate([np.asarray(scene.user[n], np.float64).ravel() for n in names])
+        if not np.isfinite(given).all() or not np.isfinite(columns).all():
+            continue
+        weights = np.linalg.lstsq(columns, given - rest, rcond=None)[0]
+        whole: Array = np.asarray(np.round(weights))
+        if np.max(np.abs(weights - whole)) > 1e-4 or np.ptp(whole) == 0 or whole.min() < 0:
+            continue
+        found = next(c for p, _, c, _ in places(scene, layer, whole, axis) if p == part)
+        left, more = np.flatnonzero(whole == 0), np.flatnonzero(whole > 1)
+        which = ", ".join(str(n) for n in (left if left.size else more))
+        words = f"in {where}, sample {which} {'not counted' if left.size else 'counted more than once'}"
+        label = "partial_batch" if left.size else "accumulated"
+        key = (f"counted {part}", scene.tape.index[layer.pre])
+        yield Edit(key, label, layer.title, words, found, RIGHT, weight=2, local=local)

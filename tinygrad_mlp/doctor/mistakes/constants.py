@@ -39,7 +39,8 @@ def sizes_in(scene: Scene) -> list[tuple[float, str]]:
         if shape:
             found.setdefault(float(shape[-1]), f"the {shape[-1]} outputs of {layer.title}")
         found.setdefault(float(layer.pre.array.size), f"the {layer.pre.array.size} entries of {scene.marks.name(layer.pre)}")
-    found[2.0] = "the 2 of a square"
+    if has_square(scene):
+        found[2.0] = "the 2 of a square"
     found.pop(float(m), None)
     found.pop(1.0, None)
     return list(found.items())
@@ -101,7 +102,7 @@ def constants(scene: Scene) -> Iterator[Edit]:
     yield factor(scene, "loss", "all gradients", [At(tape.loss)], right_of_mean(scene), 12)
     once = "takes no further factor: the 1/m is in the gradient of the loss already"
     hidden = [layer.pre for layer in marks.layers if not layer.output]
-    for layer in marks.layers if len(marks.layers) > 1 else []:
+    for layer in marks.layers:
         Z = f"d{marks.name(layer.pre)}"
         yield factor(scene, f"pre {tape.index[layer.pre]}", Z, [At(layer.pre)], f"{Z} {once}", 6)
     if len(hidden) > 1:

@@ -28,12 +28,12 @@ def penalty_edges(scene: Scene) -> dict[str, list[tuple[Node, int]]]:
 def ends_in_number(scene: Scene, node: Node) -> bool:
     """Whether what is computed from parameters alone here becomes a number that is added to the loss."""
     while node not in scene.marks.data:
-        if node.array.size == 1:
-            return True
-        users = {user for user, _ in scene.tape.users[node]}
+        users = list(dict.fromkeys(user for user, _ in scene.tape.users[node]))
         if len(users) != 1:
             return False
-        node = users.pop()
+        if node.array.size == 1 and users[0] in scene.marks.data:
+            return users[0].op is not None and users[0].op.name in ("add", "subtract") and users[0].array.size == 1
+        node = users[0]
     return False
 
 

@@ -1,9 +1,8 @@
-"""Mistakes at the products of a layer: dW = inputᵀ dZ, d(input) = dZ Wᵀ, db = the sum of dZ over the batch."""
+"""Mistakes at the products of a layer: dW = inputᵀ dZ and d(input) = dZ Wᵀ; and at other products."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -11,12 +10,14 @@ from ...graph import Node
 from ...kernels.shapes import Array
 from ..edit import Constant, Edit, Scene
 from ..landmarks import Layer
-from ..tape import Change, Edge, Leaf
+from ..tape import Change, Changes, Edge, Leaf, Run
 
 __all__ = ["products"]
 
+FACTORS = {"matmul", "multiply", "divide", "vecdot", "linear"}
 
-def transposed(g: Array, run: Any) -> Array:
+
+def transposed(g: Array, run: Run) -> Array:
     """The gradient, transposed."""
     return g.T
 
@@ -26,17 +27,17 @@ def with_operand(scene: Scene, node: Node, i: int, j: int, other: Array) -> Chan
     arrays = list(node.arrays or ())
     arrays[j] = other
 
-    def change(g: Array, run: Any) -> Array:
+    def change(g: Array, run: Run) -> Array:
         return scene.tape.pull(node, i, g, arrays=arrays)
 
     return change
 
 
-def with_gradient(scene: Scene, node: Node, i: int, other: Array) -> Change:
-    """What is sent to input i, with another gradient for the one that arrives."""
+def with_gradient(scene: Scene, node: Node, i: int, other: Array | None = None) -> Change:
+    """What is sent to input i, with another gradient for the one that arrives; by default with that transposed."""
 
-    def change(g: Array, run: Any) -> Array:
-        return scene.tape.pull(node, i, other)
+    def change(g: Array, run: Run) -> Array:
+        return scene.tape.pull(node, i, np.swapaxes(g, -1, -2) if other is None else other)
 
     return change
 
@@ -50,40 +51,36 @@ def products(scene: Scene) -> Iterator[Edit]:
     """All of them, at each layer, and at each product of two values."""
     for layer in scene.marks.layers:
         yield from weight_gradient(scene, layer)
+        yield from other_deltas(scene, layer)
         yield from input_gradient(scene, layer)
-        yield from bias_gradient(scene, layer)
-    yield from transposes(scene)
-    yield from products_of_values(scene)
-
-
-def transposes(scene: Scene) -> Iterator[Edit]:
-    """A gradient returned transposed."""
+    layers = {layer.product for layer in scene.marks.layers}
+    for node in scene.tape.forward:
+        if node.op is not None and node.op.name in FACTORS and node not in scene.marks.known:
+            for i, x in node.edges:
+                if i < 2:
+                    yield from turned(scene, node, i, x)
+                    if node not in layers:
+                        yield from other_factor(scene, node, i, x)
     for name, p in scene.tape.parameters.items():
         if p.array.ndim == 2:
             right = f"d{name} has the shape of {name}, {p.array.shape}"
+            changes = {Leaf(name): transposed}
+            words = f"d{name} transposed"
             yield Edit(
-                ("transposed", name),
-                "transposed",
-                name,
-                f"d{name} transposed",
-                {Leaf(name): transposed},
-                right,
-                family=("transposed",),
-                weight=3,
-                local=True,
+                ("transposed", name), "transposed", name, words, changes, right, family=("transposed",), weight=3, local=True
             )
 
 
+# --- dW ---------------------------------------------------------------------------------------------------------------
+
+
 def weight_gradient(scene: Scene, layer: Layer) -> Iterator[Edit]:
-    """dW built from another input, or from another layer's gradient."""
+    """dW built from another input."""
     tape, marks, node = scene.tape, scene.marks, layer.product
     i, j = layer.weight, layer.source
-    x = operand(node, j)
-    W = layer.weights[0] if len(layer.weights) == 1 else " and ".join(layer.weights)
-    source = node.inputs[j]
+    x, source = operand(node, j), node.inputs[j]
+    W, Z = " and ".join(layer.weights), marks.name(layer.pre)
     X = marks.name(source) if isinstance(source, Node) else "X"
-    Z = marks.name(layer.pre)
-    right = f"d{W} = {X}.T @ d{Z}: entry (i, j) is the sum over the batch of {X}[:, i] * d{Z}[:, j]"
     for value in marks.values():
         if value.array.shape == x.shape and not np.array_equal(value.array, x) and value.kind != "param":
             yield Edit(
@@ -92,25 +89,45 @@ def weight_gradient(scene: Scene, layer: Layer) -> Iterator[Edit]:
                 layer.title,
                 f"d{W} built from {value.name} in place of {X}",
                 {Edge(node, i): with_operand(scene, node, i, j, value.array)},
-                right,
+                right_of_weight(layer, W, X, Z),
                 family=("weight input", value.kind) if value.kind == "pre" else (),
                 weight=2 + (value.kind != "value"),
                 local=True,
             )
+
+
+def right_of_weight(layer: Layer, W: str, X: str, Z: str) -> str:
+    """The line of the chain rule for a weight."""
+    if layer.weight == 0:  # Z = W X, samples in columns
+        return f"d{W} = d{Z} @ {X}.T: entry (i, j) is the sum over the batch of d{Z}[i, :] * {X}[j, :]"
+    return f"d{W} = {X}.T @ d{Z}: entry (i, j) is the sum over the batch of {X}[:, i] * d{Z}[:, j]"
+
+
+def other_deltas(scene: Scene, layer: Layer) -> Iterator[Edit]:
+    """dW, or db, or both built from another gradient than dZ: that of another layer, or dA."""
+    tape, marks, node = scene.tape, scene.marks, layer.product
+    W, b, Z = " and ".join(layer.weights), " and ".join(layer.biases), marks.name(layer.pre)
+    X = marks.name(node.inputs[layer.source]) if isinstance(node.inputs[layer.source], Node) else "X"
+    right = right_of_weight(layer, W, X, Z) + (f"; d{b} is the sum of d{Z} over the batch" if b else "")
     for value in marks.deltas():
-        if value.array.shape == node.array.shape and value.key not in (tape.index[layer.pre], tape.index[node]):
-            own = value.layer == layer.number  # dA in place of dZ
-            label = ("output_derivative_missing" if layer.output else "act_derivative_missing") if own else "wrong_layer_cache"
-            yield Edit(
-                ("weight delta", tape.index[node], value.key),
-                label,
-                layer.title,
-                f"d{W} built from {value.name} in place of d{Z}",
-                {Edge(node, i): with_gradient(scene, node, i, value.array)},
-                right,
-                weight=2,
-                local=True,
-            )
+        if value.array.shape != node.array.shape or value.key in (tape.index[layer.pre], tape.index[node]):
+            continue
+        missing = "output_derivative_missing" if layer.output else "act_derivative_missing"
+        label = missing if value.layer == layer.number else "wrong_layer_cache"
+        of_weight = {Edge(node, layer.weight): with_gradient(scene, node, layer.weight, value.array)}
+        of_bias = {Edge(user, i): with_gradient(scene, user, i, value.array) for user, i, _ in layer.bias_edges}
+        parts = [("weight", f"d{W}", of_weight)]
+        if any(i == layer.source for i, _ in node.edges):
+            of_input = {Edge(node, layer.source): with_gradient(scene, node, layer.source, value.array)}
+            parts.append(("input", f"d{X}", of_input))
+        parts += [("bias", f"d{b}", of_bias), ("both", f"d{W} and d{b}", of_weight | of_bias)] if of_bias else []
+        for part, gradients, changes in parts:
+            key = (f"{part} delta", tape.index[node], value.key)
+            words = f"{gradients} built from {value.name} in place of d{Z}"
+            yield Edit(key, label, layer.title, words, changes, right, weight=2, local=part in ("weight", "bias"))
+
+
+# --- d(input) ---------------------------------------------------------------------------------------------------------
 
 
 def input_gradient(scene: Scene, layer: Layer) -> Iterator[Edit]:
@@ -120,196 +137,106 @@ def input_gradient(scene: Scene, layer: Layer) -> Iterator[Edit]:
     source = node.inputs[i]
     if not isinstance(source, Node) or not source.tracked:
         return
-    w = operand(node, j)
-    W, A, Z = "".join(layer.weights), marks.name(source), marks.name(layer.pre)
-    right = f"d{A} = d{Z} @ {W}.T with the {W} of the forward pass: entry (i, k) is the sum over j of d{Z}[i, j] * {W}[k, j]"
-    weight_node = node.inputs[j]
-    direct = isinstance(weight_node, Node) and weight_node in marks.title
-    place = tape.index[node]
+    w, place = operand(node, j), tape.index[node]
+    W, A, Z = " and ".join(layer.weights), marks.name(source), marks.name(layer.pre)
+    sent, plain = (f"d{Z} @ {W}.T", f"d{Z} @ {W}") if j == 1 else (f"{W}.T @ d{Z}", f"{W} @ d{Z}")
+    right = f"d{A} = {sent} with the {W} of the forward pass: a unit of {A} gets what each unit of {Z} sends, times their weight"
+    matrices: list[tuple[str, str, str, Array, float]] = []
     if w.ndim == 2 and w.shape[0] == w.shape[1]:
-        yield Edit(
-            ("weight transposed", place),
-            "transposed",
-            layer.title,
-            f"d{Z} @ {W} in place of d{Z} @ {W}.T",
-            {Edge(node, i): with_operand(scene, node, i, j, w.T)},
-            right,
-            family=("weight transposed",),
-            weight=5,
-        )
-        yield Edit(
-            ("weight left out", place),
-            "wrong_weights",
-            layer.title,
-            f"{W} left out: d{A} = d{Z}",
-            {Edge(node, i): with_operand(scene, node, i, j, np.eye(len(w)))},
-            right,
-        )
+        matrices.append(("transposed", "transposed", f"d{A} = {plain} in place of {sent}", w.T, 5))
+        matrices.append(("left out", "wrong_weights", f"{W} left out: d{A} = d{Z}", np.eye(len(w)), 1))
     for name, p in tape.parameters.items():
         if p.array.shape == w.shape and not np.array_equal(p.array, w):
-            yield Edit(
-                ("other weight", place, name),
-                "wrong_weights",
-                layer.title,
-                f"{name} in place of {W} in d{A} = d{Z} @ {W}.T",
-                {Edge(node, i): with_operand(scene, node, i, j, p.array)},
-                right,
-                weight=1,
-            )
-        if p.array.ndim == 2 and p.array.T.shape == w.shape and w.shape[0] != w.shape[1] and name not in layer.weights:
-            yield Edit(
-                ("other weight transposed", place, name),
-                "wrong_weights",
-                layer.title,
-                f"{name}.T in place of {W} in d{A} = d{Z} @ {W}.T",
-                {Edge(node, i): with_operand(scene, node, i, j, p.array.T)},
-                right,
-                weight=0.5,
-            )
-    if not direct:
-        return
-    for title, step in (("the gradient that was returned", scene.user.get(W)), ("the true gradient", tape.gradients.get(W))):
-        if step is None or step.shape != w.shape or not np.isfinite(step).all():
-            continue
-        yield Edit(
-            ("gradient for weight", place, title),
-            "wrong_weights",
-            layer.title,
-            f"d{W} in place of {W} in d{A} = d{Z} @ {W}.T",
-            {Edge(node, i): with_operand(scene, node, i, j, step)},
-            right,
-        )
+            matrices.append((name, "wrong_weights", f"{name} in place of {W} in d{A} = {sent}", p.array, 1))
+        elif p.array.ndim == 2 and p.array.T.shape == w.shape and name not in layer.weights:
+            matrices.append((f"{name}.T", "wrong_weights", f"{name}.T in place of {W} in d{A} = {sent}", p.array.T, 0.5))
+    for whose, step in steps(scene, node.inputs[j]):
+        matrices.append((f"gradient {whose}", "wrong_weights", f"d{W} in place of {W} in d{A} = {sent}", step, 1))
+    for variant, label, words, matrix, weight in matrices:
+        changes = {Edge(node, i): with_operand(scene, node, i, j, matrix)}
+        family = ("weight transposed",) if variant == "transposed" else ()
+        yield Edit(("weight", variant, place), label, layer.title, words, changes, right, family=family, weight=weight)
+    yield from updated(scene, node, i, j, f"d{A} = {sent}", W, right)
 
-        def changes(c: float, step: Array = step) -> Any:
+
+def steps(scene: Scene, weight: object) -> Iterator[tuple[str, Array]]:
+    """The gradients of an operand that is a parameter, or one transposed: the one that was returned, and the true one."""
+    turn = isinstance(weight, Node) and weight.op is not None and weight.op.name in ("permute_dims", "swapaxes")
+    p = weight.edges[0][1] if isinstance(weight, Node) and turn else weight
+    name = scene.marks.title.get(p) if isinstance(p, Node) else None
+    if name is None:
+        return
+    for whose, g in (("returned", scene.user.get(name)), ("true", scene.tape.gradients[name])):
+        if g is not None and g.shape == scene.tape.parameters[name].array.shape and np.isfinite(g).all():
+            yield whose, g.T if turn and g.ndim == 2 else g
+
+
+def updated(scene: Scene, node: Node, i: int, j: int, line: str, W: str, right: str) -> Iterator[Edit]:
+    """A weight that has taken its step already."""
+    w = operand(node, j)
+    for whose, step in steps(scene, node.inputs[j]):
+
+        def changes(c: float, step: Array = step) -> Changes:
             return {Edge(node, i): with_operand(scene, node, i, j, w - c * step)}
 
-        def naming(c: float) -> tuple[str, str]:
-            sign = "" if c > 0 else ", with the sign of the update reversed"
-            return (
-                "updated_weights",
-                f"d{A} = d{Z} @ {W}.T with the {W} that has been updated already, by a step of {abs(c):.6g} · d{W}{sign}",
-            )
-
         yield Edit(
-            ("updated weight", place, title),
+            ("updated weight", scene.tape.index[node], i, whose),
             "updated_weights",
-            layer.title,
+            line,
             f"the updated {W}",
             changes,
             f"{right}. Compute all gradients first, then update",
-            Constant(0.01, 0.0, naming),
-            family=("updated weight", title),
+            Constant(0.01, 0.0, stepped(line, W)),
+            family=("updated weight", whose),
             weight=5,
         )
 
 
-def bias_gradient(scene: Scene, layer: Layer) -> Iterator[Edit]:
-    """db summed over the wrong axis, or not summed."""
-    marks, tape = scene.marks, scene.tape
-    Z = marks.name(layer.pre)
-    for node, i, b in layer.bias_edges:
-        shape = tape.parameters[b].array.shape
-        right = f"d{b} = d{Z}.sum(axis=0), shape {shape}: {b} is added to every row, so its gradient is the sum over the rows"
-        for variant, words, change in reductions(b, Z, shape, node.op is not None and node.op.name == "subtract"):
-            yield Edit(
-                ("bias", variant, tape.index[node], i),
-                "bias_axis",
-                b,
-                words,
-                {Edge(node, i): change},
-                right,
-                family=("bias", variant),
-                weight=9,
-                local=True,
-            )
-        yield Edit(
-            ("bias", "mean", tape.index[node], i),
-            "double_batch_mean",
-            b,
-            f"d{b} a mean over the batch, d{Z}.mean(axis=0), where the sum belongs",
-            {Edge(node, i): mean_of(shape)},
-            right,
-            family=("bias", "mean"),
-            weight=9,
-            local=True,
-        )
+def stepped(line: str, W: str) -> Callable[[float], tuple[str, str]]:
+    """The words for a step of size c."""
+
+    def named(c: float) -> tuple[str, str]:
+        sign = "" if c > 0 else ", with the sign of the update reversed"
+        return "updated_weights", f"{line} with the {W} that has been updated already, by a step of {abs(c):.6g} · d{W}{sign}"
+
+    return named
 
 
-def mean_of(shape: tuple[int, ...]) -> Change:
-    """The mean over the rows."""
-
-    def change(g: Array, run: Any) -> Array:
-        return g.mean(axis=0).reshape(shape) if g.ndim and g.shape[-1] == int(np.prod(shape)) else g
-
-    return change
+# --- any product ------------------------------------------------------------------------------------------------------
 
 
-def reductions(b: str, Z: str, shape: tuple[int, ...], negative: bool) -> Iterator[tuple[str, str, Change]]:
-    """Other ways to reduce dZ."""
-    sign = -1.0 if negative else 1.0
-
-    def make(function: Any) -> Change:
-        return lambda g, run: sign * np.asarray(function(g))
-
-    n = int(np.prod(shape))
-    yield "scalar", f"d{Z} summed over both axes, to one number, in place of d{b}", make(lambda g: np.full(shape, g.sum()))
-    yield "number", f"d{Z} summed over both axes, to one number, in place of d{b}", make(lambda g: g.sum())
-    yield "scalar mean", f"the mean of all entries of d{Z} in place of d{b}", make(lambda g: np.full(shape, g.mean()))
-    yield "number mean", f"the mean of all entries of d{Z} in place of d{b}", make(lambda g: g.mean())
-    yield (
-        "rows",
-        f"d{Z} summed along its rows, axis=1, in place of axis=0",
-        make(lambda g: g.sum(axis=-1).reshape(shape) if g.size // g.shape[-1] == n else g.sum(axis=-1)),
-    )
-    yield "rows kept", f"d{Z} summed along its rows, axis=1, in place of axis=0", make(lambda g: g.sum(axis=-1, keepdims=True))
-    yield "rows mean", f"the mean of d{Z} along its rows, axis=1, in place of the sum over axis=0", make(lambda g: g.mean(axis=-1))
-    yield (
-        "rows mean kept",
-        f"the mean of d{Z} along its rows, axis=1, in place of the sum over axis=0",
-        make(lambda g: g.mean(axis=-1, keepdims=True)),
-    )
-    yield (
-        "rows repeated",
-        f"d{Z} summed along its rows, axis=1, and broadcast",
-        make(lambda g: np.broadcast_to(g.sum(axis=-1, keepdims=True), g.shape).sum(axis=0).reshape(shape)),
-    )
-    yield "not summed", f"d{Z} itself, not summed over the batch, in place of d{b}", make(lambda g: g)
+def turned(scene: Scene, node: Node, i: int, x: Node) -> Iterator[Edit]:
+    """The gradient, or the other factor, transposed in a product."""
+    j = 1 - i
+    g, other, marks, place = scene.tape.adjoint[node], operand(node, j), scene.marks, (scene.tape.index[node], i)
+    if marks.operation(node) not in ("matmul", "linear") or other.ndim < 2:
+        return
+    of, where = f"the gradient of {marks.name(x)}", f"{marks.operation(node)}, {marks.name(node)}"
+    right = f"in Z = X Y the gradients are dX = dZ @ Y.T and dY = X.T @ dZ: here for {of}"
+    if g.ndim >= 2 and g.shape[-1] == g.shape[-2]:
+        changes = {Edge(node, i): with_gradient(scene, node, i)}
+        words = f"d{marks.name(node)} transposed in {of}"
+        yield Edit(("gradient transposed", *place), "transposed", where, words, changes, right, weight=2)
+    second = node.inputs[j]
+    if other.shape[-1] == other.shape[-2] and not (isinstance(second, Node) and marks.pure(second)):
+        changes = {Edge(node, i): with_operand(scene, node, i, j, np.swapaxes(other, -1, -2))}
+        words = f"{marks.name(second) if isinstance(second, Node) else 'X'} transposed in {of}"
+        yield Edit(("factor transposed", *place), "transposed", where, words, changes, right, weight=3)
 
 
-def products_of_values(scene: Scene) -> Iterator[Edit]:
-    """A product of two values of the forward pass, such as attention's scores: another value for one, transposed or not."""
-    tape, marks = scene.tape, scene.marks
-    layers = {layer.product for layer in marks.layers}
-    values = marks.values()
-    for node in tape.forward:
-        if node.op is None or len(node.edges) != 2 or node in layers or node not in marks.data:
-            continue
-        if node.op.name not in ("matmul", "multiply", "divide", "vecdot"):
-            continue
-        for i, x in node.edges:
-            j = 1 - i
-            other, name = operand(node, j), node.op.name
-            title = marks.name(node.edges[j][1])
-            where, place = f"{name}, {marks.name(node)}", (tape.index[node], i)
-            right = f"the gradient of {marks.name(x)} is built from {title}, the other factor of the {name}"
-            if other.ndim >= 2 and other.shape[-1] == other.shape[-2] and name == "matmul":
-                yield Edit(
-                    ("factor transposed", *place),
-                    "transposed",
-                    where,
-                    f"{title} transposed in the gradient of {marks.name(x)}",
-                    {Edge(node, i): with_operand(scene, node, i, j, np.swapaxes(other, -1, -2))},
-                    right,
-                    weight=3,
-                )
-            for value in values:
-                if value.array.shape == other.shape and not np.array_equal(value.array, other):
-                    label = "wrong_weights" if value.kind == "param" else "wrong_layer_cache"
-                    yield Edit(
-                        ("factor", *place, value.key),
-                        label,
-                        where,
-                        f"{value.name} in place of {title} in the gradient of {marks.name(x)}",
-                        {Edge(node, i): with_operand(scene, node, i, j, value.array)},
-                        right,
-                    )
+def other_factor(scene: Scene, node: Node, i: int, x: Node) -> Iterator[Edit]:
+    """A product of two values, such as attention's scores: another value for one of them."""
+    tape, marks, j = scene.tape, scene.marks, 1 - i
+    other, second = operand(node, j), node.inputs[j]
+    if len(node.edges) < 2 or not isinstance(second, Node):
+        return
+    title, of = marks.name(second), f"the gradient of {marks.name(x)}"
+    where, place = f"{marks.operation(node)}, {marks.name(node)}", (tape.index[node], i)
+    right = f"{of} is built from {title}, the other factor"
+    for value in marks.values():
+        if value.array.shape == other.shape and not np.array_equal(value.array, other):
+            label = "wrong_layer_input" if marks.pure(x) else "wrong_weights" if value.kind == "param" else "wrong_layer_cache"
+            words = f"{value.name} in place of {title} in {of}"
+            changes = {Edge(node, i): with_operand(scene, node, i, j, value.array)}
+            yield Edit(("factor", *place, value.key), label, where, words, changes, right)
+    yield from updated(scene, node, i, j, of, title, right)

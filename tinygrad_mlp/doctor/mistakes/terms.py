@@ -18,33 +18,52 @@ def terms(scene: Scene) -> Iterator[Edit]:
     """At each value with several users; and parameters returned in place of their gradients."""
     tape, marks = scene.tape, scene.marks
     penalties = {edge for edges in penalty_edges(scene).values() for edge in edges}
+    ends = {piece.last for piece in marks.pieces}
+    insides = set().union(*(marks.inside(piece) for piece in marks.pieces))
     for node in tape.forward:
         users = [edge for edge in tape.users[node] if edge not in penalties]
-        if len(users) < 2 or node in marks.known:
+        if not users or (node in marks.known and node not in ends):
             continue
         title, shared = marks.name(node), node in marks.title
+        if len(users) == 1 and len(tape.users[node]) > 1:
+            yield data_part(scene, node, users[0])
+        if len(users) < 2:
+            continue
         right = f"{title} is used {len(users)} times: its gradient is the sum of what all of them send"
         for user, i in users:
             part = f"the term of d{title} that comes from {marks.operation(user)} ({marks.name(user)})"
             key = ("term", tape.index[node], tape.index[user], i)
-            constant = Constant(0.0, 1.0, naming(scene, part, shared))
+            whole = "act_derivative_wrong_formula" if user in insides else "partial_batch" if shared else "gradient_zero"
+            if all(other is user for other, _ in users):  # x · x: one of the two factors
+                whole = "constant_factor"
+            constant = Constant(0.0, 1.0, naming(scene, part, whole))
             yield Edit(key, "constant_factor", title, part, factored(scene, [(user, i)]), right, constant, weight=2)
         if len(users) > 2:
             order = sorted(users, key=lambda edge: tape.index[edge[0]])
             for which, kept in (("last", order[-1]), ("first", order[0])):
                 words = f"only the {which} of the {len(users)} terms of d{title} kept, as by = for +="
-                changes = {Edge(*edge): sent(scene, edge, 0.0) for edge in users if edge != kept}
+                changes = {Edge(*edge): sent(scene, edge, 0.0) for edge in users if edge is not kept}
                 yield Edit(("only", which, tape.index[node]), "partial_batch", title, words, changes, right, weight=3)
     for name, p in tape.parameters.items():
         yield updated(scene, name, p)
 
 
-def naming(scene: Scene, part: str, shared: bool) -> Callable[[float], tuple[str, str]]:
+def data_part(scene: Scene, node: Node, edge: tuple[Node, int]) -> Edit:
+    """All of a parameter's gradient but that of its penalty, times a constant."""
+    part = f"the part of d{scene.marks.name(node)} that comes from the data"
+    constant = Constant(2.0, 1.0, lambda c: name_constant(c, scene, part))
+    right = "a factor of the data's loss, such as 1/m, is none of the L2 term"
+    key = ("data part", scene.tape.index[node])
+    changes = factored(scene, [edge])
+    return Edit(key, "constant_factor", scene.marks.name(node), part, changes, right, constant, ("data part",), 3, local=True)
+
+
+def naming(scene: Scene, part: str, whole: str) -> Callable[[float], tuple[str, str]]:
     """The label of a term with a factor c, and what happened in words."""
 
     def named(c: float) -> tuple[str, str]:
         if abs(c) < 1e-9:
-            return ("partial_batch" if shared else "gradient_zero"), f"{part} left out"
+            return whole, f"{part} left out"
         if near(c, 2):
             return "accumulated", f"{part} added twice"
         return name_constant(c, scene, part)
