@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from types import ModuleType
 
 from .errors import DataError, MissingExtraError, SettingError, ShapeError, UnknownNameError
 from .version import __version__
@@ -77,8 +78,26 @@ def sizes(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"expected whole numbers with commas between, such as 64,32,10 (got {text!r})") from None
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
+LATE = {
+    "check": "say what is wrong with a backprop written by hand",
+    "exercise": "backprop exercises: fill in a step, find a mistake, be graded",
+}
+"""Commands that bring their own arguments, and their line in the list."""
+
+
+def late(name: str) -> ModuleType:
+    """The module of such a command: they import more than --help should wait for."""
+    if name == "check":
+        from .doctor import command as check
+
+        return check
+    from .exercise import command as exercise
+
+    return exercise
+
+
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The command line; with the name of one command, without the arguments of the late others."""
     top = argparse.ArgumentParser(prog="tinygrad-mlp", description="Gradients that can be checked, read and seen.")
     top.add_argument("--version", action="version", version=f"tinygrad-mlp {__version__}")
     commands = top.add_subparsers(dest="command", metavar="command", required=True)
@@ -163,6 +182,11 @@ def parser() -> argparse.ArgumentParser:
     derive.add_argument("--with-numbers", action="store_true", help="with --format markdown: the numbers of an example too")
     derive.add_argument("-o", "--out", metavar="FILE", help="write to FILE, in one step, and not to the terminal")
     functions.add_argument("name", nargs="?", default="", help="only functions whose name contains this, with their rules")
+    for name, short in LATE.items():
+        if only in (None, name):
+            late(name).add(commands)
+        else:
+            commands.add_parser(name, help=short)
     return top
 
 
@@ -232,7 +256,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "→" gets "?", not a traceback
-    arguments = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    arguments = parser(next((word for word in given if not word.startswith("-")), "")).parse_args(given)
+    if arguments.command in LATE:
+        code: int = late(arguments.command).run(arguments)
+        return code
     if arguments.command == "functions":
         return list_functions(arguments.name)
     if arguments.command == "derive":

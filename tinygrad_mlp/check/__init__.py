@@ -17,18 +17,30 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..derivative import gradients
+from ..doctor import Cause, Diagnosis, diagnose
 from ..errors import DataError, ShapeError
 from ..nn.losses import Loss
 from ..nn.module import Module
+from .explain import Explanation, explain
+from .gradcheck import gradcheck
 from .measures import numeric_gradient, relative_difference, same_bits, ulps
-from .report import Comparison, Row, compare_gradients
+from .report import Comparison, Fault, Finding, GradientCheck, Row, compare_gradients
 from .witnesses import as_loss, hear, loss_of, manual_backprop, manual_names
 
 __all__ = [
+    "Cause",
     "Comparison",
+    "Diagnosis",
+    "Explanation",
+    "Fault",
+    "Finding",
+    "GradientCheck",
     "Row",
     "compare",
     "compare_gradients",
+    "diagnose",
+    "explain",
+    "gradcheck",
     "loss_of",
     "manual_backprop",
     "manual_names",

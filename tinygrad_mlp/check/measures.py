@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,10 +12,13 @@ from numpy.typing import ArrayLike
 from ..errors import ShapeError, TensorTypeError
 from ..kernels.shapes import Array
 
-__all__ = ["as_bits", "numeric_gradient", "relative_difference", "same_bits", "ulps"]
+__all__ = ["SHRINK", "Slope", "as_bits", "numeric_gradient", "relative_difference", "same_bits", "slope", "step_of", "ulps"]
 
 NUMERIC_TOLERANCE = 1e-6
 """For central differences in float64: their own error is about 1e-10 of the loss's scale, a wrong factor is of order 1."""
+
+SHRINK = (1.0, 1 / 2, 1 / 16, 1 / 256)
+"""Factors of the step that are tried one after the other; powers of two, so that no step is rounded."""
 
 HIPS_TOLERANCE = 1e-10
 """For two float64 computations of one gradient in different orders: rounding alone, 1e-16 times the number of terms."""
@@ -85,6 +89,74 @@ def relative_difference(a: Array, b: Array, floor: float = 0.0) -> float:
     norm = max(float(np.linalg.norm(y / scale)), floor / scale)
     difference = float(np.linalg.norm(x / scale - y / scale))
     return difference / norm if norm else math.inf
+
+
+class Slope(NamedTuple):
+    """A derivative by differences, and how far it may be off."""
+
+    value: float
+    error: float
+    """What the differences themselves leave open: truncation, rounding, and kinks within reach; ∞ outside the domain."""
+    rounding: float
+    """The part of it that the rounding of the function's values explains."""
+
+    @property
+    def smooth(self) -> bool:
+        """Whether a derivative was seen: the error is small, or no larger than rounding makes it."""
+        return self.error <= max(1e-3 * abs(self.value), 100 * self.rounding)
+
+    @property
+    def sharp(self) -> bool:
+        """Whether no other step is going to say much more."""
+        return self.error <= max(1e-6 * abs(self.value), 50 * self.rounding)
+
+
+def step_of(eps: float) -> float:
+    """The power of two nearest to ε^⅓, which balances the truncation of central differences against rounding.
+
+    >>> step_of(float(np.finfo(np.float64).eps)), step_of(float(np.finfo(np.float32).eps))
+    (3.814697265625e-06, 0.00390625)
+    """
+    return float(2.0 ** np.floor(np.log2(np.cbrt(eps))))
+
+
+def slope(f: Callable[[float], Array], middle: Array, weights: Array, h: float, noise: Array) -> Slope:
+    """The derivative of Re ⟨w, f(t)⟩ at t = 0 by central differences of two step sizes, and a bound of its error.
+
+    With D(h) = (φ(h) − φ(−h)) / 2h = φ' + h² φ‴ / 6 + … Richardson's D(h) + (D(h) − D(2h)) / 3 is right to order h⁴, and
+    D(h) − D(2h) is more than its error where φ is smooth. A kink in between shows in two ways: D(h) − D(2h) does not go down
+    with h, and s(h) = φ'(right) − φ'(left) does not double with h, as h φ″ would. For a jump J of the slope at distance u h
+    the error of D(h) is J (1 − u) / 2, the differences 2 s(h) − s(2h) = J (1 − 3u/2) and D(h) − D(2h) = −J u / 4 are never both
+    smaller. Rounding of φ is sampled by the same differences; Σ |w| noise / h stands for what they miss by luck.
+
+    Parameters
+    ----------
+    f : function of a number, to an array; w and ``middle = f(0)`` have its shape
+    h : the step
+    noise : how far each entry of f may be off by rounding
+
+    Examples
+    --------
+    >>> y = np.sin(np.array([1.0]))
+    >>> found = slope(lambda t: np.sin(np.array([1.0 + t])), y, np.ones(1), 2.0**-18, 1e-16 * y)
+    >>> found.smooth, abs(found.value - np.cos(1.0)) < found.error < 1e-8
+    (True, True)
+    """
+    right, left, far_right, far_left = (f(t) for t in (h, -h, 2 * h, -2 * h))
+    ends = (right, left, far_right, far_left)
+    if any(end.shape != middle.shape for end in ends) or not all(bool(np.isfinite(end).all()) for end in ends):
+        return Slope(math.nan, math.inf, 0.0)
+
+    def pair(z: Array) -> float:  # of differences: what t does not reach cancels before it can leave rounding
+        return float(np.real(np.sum(np.conj(weights) * z)))
+
+    near, far = pair(right - left) / (2 * h), pair(far_right - far_left) / (4 * h)
+    bend = pair((right - middle) - (middle - left)) / h, pair((far_right - middle) - (middle - far_left)) / (2 * h)
+    reached = (far_right != middle) | (far_left != middle)
+    blur = np.abs(weights) * noise  # of what t does not reach, or changes by less than its last bit: in quadrature
+    rounding = (float(np.sum(blur[reached])) + 4 * float(np.linalg.norm(blur[~reached]))) / h
+    error = 4 * (abs(2 * bend[0] - bend[1]) + 4 * abs(near - far)) + 8 * rounding
+    return Slope(near + (near - far) / 3, error, rounding)
 
 
 def numeric_gradient(f: Callable[[Array], float], x: Array, entries: Sequence[tuple[int, ...]], widen: float = 1.0) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from ..kernels.shapes import Array
 from .measures import HIPS_TOLERANCE, NUMERIC_TOLERANCE, as_bits, same_bits, ulps
 
-__all__ = ["Comparison", "Row", "compare_gradients"]
+__all__ = ["Comparison", "Fault", "Finding", "GradientCheck", "Row", "compare_gradients", "markdown_table", "text_table"]
 
 LOSS_TOLERANCE = 1e-5
 """For the value of the loss in float32; a hundred times its precision."""
@@ -91,7 +91,7 @@ class Comparison:
         """The table as text: a header, and a row a parameter."""
         table = [["parameter", "in the model", "shape", "equal bits", "ULPs", "vs numeric", "vs HIPS"]]
         for row in self.rows:
-            shape = " × ".join(str(n) for n in row.shape) or "()"
+            shape = shape_of(row.shape)
             if row.manual_shape != row.shape:
                 shape += f", manual {row.manual_shape}"
             far = "-" if row.ulps is None else str(row.ulps)
@@ -103,9 +103,7 @@ class Comparison:
 
     def markdown(self) -> str:
         """The table in Markdown."""
-        head, *body = self.cells()
-        lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-        return "\n".join(lines + ["| " + " | ".join(line) + " |" for line in body])
+        return markdown_table(self.cells())
 
     def _repr_markdown_(self) -> str:
         return f"{self.markdown()}\n\n{self.verdict()}"
@@ -117,12 +115,23 @@ class Comparison:
         return f"They differ. {self.first_difference}."
 
     def __str__(self) -> str:
-        table = self.cells()
-        widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
-        return "\n".join([lines[0], "─" * max(len(line) for line in lines), *lines[1:], "", self.verdict()])
+        return f"{text_table(self.cells())}\n\n{self.verdict()}"
 
     __repr__ = __str__
+
+
+def text_table(cells: Sequence[Sequence[str]]) -> str:
+    """A header and rows in columns."""
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    return "\n".join([lines[0], "─" * max(len(line) for line in lines), *lines[1:]])
+
+
+def markdown_table(cells: Sequence[Sequence[str]]) -> str:
+    """A header and rows in Markdown."""
+    head, *body = cells
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(line) + " |" for line in body])
 
 
 def decimal(x: float | None) -> str:
@@ -151,3 +160,156 @@ def compare_gradients(
             Row(name, (paths or {}).get(name, name), g.shape, other.shape, equal, ulps(g, other) if comparable else None, first)
         )
     return rows
+
+
+class Finding(NamedTuple):
+    """One number of a gradient from both sides."""
+
+    kind: str
+    """entry, direction, or dtype: a gradient in float32 against the one in float64."""
+    input: int | None
+    """The number of the input; ``None`` for a direction of all inputs together."""
+    place: tuple[int, ...]
+    """The entry, or the number of the direction."""
+    order: int
+    where: str = ""
+    exact: float = 0.0
+    """By the engine."""
+    numeric: float = 0.0
+    """By differences."""
+    tolerance: float = 0.0
+    method: str = ""
+    status: str = ""
+    """ok, wrong, or not judged: kink, edge (of the domain), noise (rounding hides the number)."""
+
+
+class Fault(NamedTuple):
+    """What a wrong gradient comes from: the operation whose rule is wrong, if one is."""
+
+    operation: str
+    argument: str
+    line: str
+    text: str
+    """In words, where there are no numbers: a rule that fails, a value that has left the graph."""
+    exact: float | None = None
+    numeric: float | None = None
+    order: int = 1
+
+    def __str__(self) -> str:
+        if not self.operation:
+            return self.text
+        which = f"{self.operation}, created at {self.line}"
+        if self.exact is None or self.numeric is None:
+            return f"The rule of {which}, fails{' when it is differentiated again' * (self.order > 1)}: {self.text}"
+        rule = "rule" if self.order == 1 else "second derivative (its rule, differentiated again)"
+        ratio = f" (ratio {self.exact / self.numeric:.3g})" if self.numeric else ""
+        return (
+            f"The {rule} of {which}, is wrong for the argument {self.argument}: it gives {self.exact:.10g} along a random "
+            f"direction, differences give {self.numeric:.10g}{ratio}"
+        )
+
+
+class GradientCheck:
+    """The report of :func:`~tinygrad_mlp.check.gradcheck`: prints as a table; ``ok`` says whether nothing disagrees.
+
+    Attributes
+    ----------
+    findings : every number that was compared, a :class:`Finding` each
+    fault : if some are wrong, what they come from, a :class:`Fault`
+    """
+
+    def __init__(
+        self, findings: Sequence[Finding], names: Sequence[str], shapes: Sequence[tuple[int, ...]], fault: Fault | None
+    ) -> None:
+        self.findings, self.names, self.shapes, self.fault = tuple(findings), tuple(names), tuple(shapes), fault
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing disagrees; what could not be judged does not count."""
+        return self.fault is None and not self.wrong
+
+    @property
+    def wrong(self) -> tuple[Finding, ...]:
+        """The numbers that disagree."""
+        return tuple(x for x in self.findings if x.status == "wrong")
+
+    def cells(self) -> list[list[str]]:
+        """The table as text: a header, and a row for each input, order and kind of comparison."""
+        groups: dict[tuple[object, ...], list[Finding]] = {}
+        for x in self.findings:
+            groups.setdefault((x.order, x.input, x.kind, x.where), []).append(x)
+        table = [["gradient", "order", "compared", "by", "difference", "tolerance", "verdict"]]
+        for (order, n, kind, where), found in groups.items():
+            judged = [x for x in found if x.status in ("ok", "wrong")]
+            worst = max(judged, key=lambda x: abs(x.exact - x.numeric) / x.tolerance if x.tolerance else 0.0, default=None)
+            size = int(np.prod(self.shapes[n])) if isinstance(n, int) else 0
+            units = len({x.place for x in found})
+            compared = {
+                "entry": f"{'all' if units == size else f'{units} of'} {size} entries",
+                "direction": f"{units} directions",
+                "dtype": f"{where} against float64",
+            }[str(kind)]
+            table.append(
+                [
+                    "all inputs" if not isinstance(n, int) else f"{self.names[n]} ({shape_of(self.shapes[n])})",
+                    str(order),
+                    f"{compared}, {where}" if where and kind != "dtype" else compared,
+                    ", ".join(dict.fromkeys(x.method for x in judged)),
+                    decimal(abs(worst.exact - worst.numeric)) if worst else "",
+                    decimal(worst.tolerance) if worst else "",
+                    outcome(found),
+                ]
+            )
+        return table
+
+    def markdown(self) -> str:
+        """The table in Markdown."""
+        return markdown_table(self.cells())
+
+    def _repr_markdown_(self) -> str:
+        return f"{self.markdown()}\n\n{self.verdict()}"
+
+    def verdict(self) -> str:
+        """The finding in sentences."""
+        open_ = [x for x in self.findings if x.status in NOT_JUDGED]
+        judged = len(self.findings) - len(open_)
+        left = f" Not judged: {', '.join(counted(open_))}." if open_ else ""
+        if self.ok:
+            return f"All {judged} numbers agree.{left}" if judged else f"Nothing could be judged.{left}"
+        found = [f"{len(self.wrong)} of {judged} numbers disagree."] if self.wrong else []
+        found += [f"{self.told(x)}." for x in self.wrong[:3]]
+        return "\n".join([*found, *([f"{self.fault}."] if self.fault else []), *([left.strip()] if left else [])])
+
+    def told(self, x: Finding) -> str:
+        """One number that disagrees, in words."""
+        name = "the inputs" if x.input is None else self.names[x.input]
+        place = f"{name}[{', '.join(map(str, x.place))}]" if x.place and x.kind != "direction" else name
+        along = " along a random direction" if x.kind == "direction" else ""
+        second = "second derivative" if x.order == 2 else "gradient"
+        return f"The {second} of {place}{along} is {x.exact:.10g}, by {x.method} {x.numeric:.10g}"
+
+    def __str__(self) -> str:
+        return f"{text_table(self.cells())}\n\n{self.verdict()}" if self.findings else self.verdict()
+
+    __repr__ = __str__
+
+
+NOT_JUDGED = {"kink": "at a kink", "edge": "at the edge of the domain", "noise": "hidden by rounding"}
+
+
+def counted(found: Sequence[Finding]) -> list[str]:
+    """How many numbers were not judged, and why."""
+    counts = {why: sum(x.status == status for x in found) for status, why in NOT_JUDGED.items()}
+    return [f"{n} {why}" for why, n in counts.items() if n]
+
+
+def outcome(found: Sequence[Finding]) -> str:
+    """The verdict of a row."""
+    wrong, ok = (sum(x.status == status for x in found) for status in ("wrong", "ok"))
+    told = [f"{wrong} DISAGREE"] if wrong else ["agree"] if ok else []
+    return ", ".join(told + counted(found))
+
+
+def shape_of(shape: tuple[int, ...]) -> str:
+    """4 × 3, or () for a number."""
+    return " × ".join(str(n) for n in shape) or "()"

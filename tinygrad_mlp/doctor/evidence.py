@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,20 @@ import numpy as np
 from ..kernels.shapes import Array
 from .case import Case, UnjudgeableError, as_gradients, mapped
 from .diagnosis import Row
-from .edit import Scene
+from .edit import Edit, Scene
+from .families import merged
 from .judge import Judge, norm
 from .landmarks import Landmarks
+from .mistakes import mistakes
 
 __all__ = ["NEAR", "Evidence"]
 
 NEAR = 1e-3
 """Up to here a rest that remains is called small: an eps of 1e-7 in a logarithm leaves some 1e-4 on confident rows."""
+
+
+ROWS = 16
+"""The size of the part of a large batch that is searched."""
 
 
 class Evidence:
@@ -78,9 +85,20 @@ class Evidence:
         """The parameters whose gradients are wrong."""
         return [row.name for row in self.rows if row.verdict != "right"]
 
+    @cached_property
     def scene(self) -> Scene:
         """What mistakes are generated from."""
         return Scene(self.case, self.tape, Landmarks(self.tape, self.case), self.user)
+
+    @cached_property
+    def sketched(self) -> Judge:
+        """The judge with which causes are looked for."""
+        return self.judge.sketched()
+
+    @cached_property
+    def edits(self) -> list[Edit]:
+        """The mistakes that are looked for."""
+        return merged(mistakes(self.scene))
 
     def shapes(self) -> list[str]:
         """Which gradients have another shape than their parameters, and what grew."""
@@ -104,12 +122,12 @@ class Evidence:
     def smaller(self, wrong: list[str]) -> Evidence | None:
         """A part of a large batch that shows the same."""
         case = self.case
-        if case.m <= 32 or case.manual is None:
+        if case.m <= ROWS or case.manual is None:
             return None
 
         def first(a: Any) -> Any:
             has = isinstance(a, np.ndarray) and a.ndim and a.shape[case.axis] == case.m
-            return np.take(a, range(24), axis=case.axis) if has else a
+            return np.take(a, range(ROWS), axis=case.axis) if has else a
 
         try:
             found = Evidence(case.at(mapped(case.X, first), mapped(case.y, first), case.params))

@@ -15,6 +15,7 @@ from .edit import Scene
 from .evidence import NEAR, Evidence
 from .judge import NUMERIC
 from .lines import line_of_cause
+from .mistakes.batch import counts
 from .probes import confirmed, probes, unexercised
 from .search import Explanation, Search
 
@@ -145,13 +146,13 @@ class Examination:
     def well(self) -> Diagnosis:
         """Right on this batch: what it could not show, and what other data show."""
         rows = [row._replace(verdict="right") for row in self.rows]
-        found = Diagnosis(True, rows, [], self.remarks, unexercised(self.evidence.scene(), self.judge))
+        found = Diagnosis(True, rows, [], self.remarks, unexercised(self.evidence))
         for probe in probes(self.case):
             error = probe.answer.raised
             if error is not None:
                 found.elsewhere.append(f"with {probe.words}, manual() raises {type(error).__name__}: {error}")
             elif probe.wrong:
-                search = Search(probe.scene(), probe.judge, probe.wrong, min(self.left(), 2.0))
+                search = Search(probe, probe.wrong, min(self.left(), 2.0))
                 whole = search.complete(search.singles())
                 why = (
                     "; ".join(f"{c.words} ({c.label})" for c in self.causes(whole[0])) if whole else "no single mistake explains it"
@@ -172,7 +173,7 @@ class Examination:
         if not wanted:
             return Diagnosis(False, self.rows, [], self.remarks)
         evidence = (self.evidence.smaller(wanted) if self.evidence.seconds > LARGE else None) or self.evidence
-        search = Search(evidence.scene(), evidence.judge, wanted, self.left())
+        search = Search(evidence, wanted, self.left())
         return self.searched(search)
 
     def searched(self, search: Search) -> Diagnosis:
@@ -191,6 +192,8 @@ class Examination:
         differences = [row.relative for row in self.rows if row.verdict != "right"]
         if not doubtful and all(d is not None and d <= NUMERIC for d in differences):
             return self.nearly(max(d for d in differences if d is not None))
+        if whole := sure(search.complete(search.singles(counts(search.scene)))):
+            return self.explained(search, whole)
         whole, best = search.pairs(singles)
         candidates = sure(whole) or sure(search.almost(singles + best, NEAR)) or sure(search.blind_pairs())
         if candidates:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,14 +17,20 @@ NUMERIC = 1e-5
 """Relative difference up to which a difference quotient may be the cause: forward ones with a step of 1e-5 and less."""
 
 DRAWS = 3
+SKETCH = 512
+"""Of larger gradients so many entries are compared while causes are looked for."""
 
 
 def norm(a: Array) -> float:
     """The Euclidean norm; infinite where an entry is not finite."""
     x = np.asarray(a, np.float64).ravel()
-    largest = float(np.max(np.abs(x), initial=0.0))
-    if not np.isfinite(largest):
-        return float("inf")
+    with np.errstate(all="ignore"):
+        square = float(np.dot(x, x))
+    if 1e-280 < square < 1e280:
+        return math.sqrt(square)
+    largest = float(np.max(np.abs(x), initial=0.0))  # an overflow, an underflow, or not finite
+    if not math.isfinite(largest):
+        return math.inf
     return largest * float(np.linalg.norm(x / largest)) if largest else 0.0
 
 
@@ -38,7 +44,15 @@ def discrete(x: Array) -> bool:
     return x.size > 2 and len(np.unique(x)) <= 2
 
 
-@dataclass
+def sketch(true: Array) -> Array | None:
+    """Which entries of a large gradient are compared while causes are looked for: the largest, and others at random."""
+    if true.size <= SKETCH:
+        return None
+    largest = np.argpartition(np.abs(true).ravel(), -SKETCH // 4)[-SKETCH // 4 :]
+    others = np.random.default_rng(0).choice(true.size, SKETCH, replace=False)
+    return np.unique(np.concatenate([largest, others]))
+
+
 class Judge:
     """What rounding can do.
 
@@ -49,31 +63,44 @@ class Judge:
     eps : the unit of the last bit of the user's arithmetic
     """
 
-    noise: dict[str, float]
-    size: dict[str, float]
-    eps: float
+    def __init__(self, true: Mapping[str, Array], moved: Sequence[Mapping[str, Array]], eps: float, sketched: bool = False) -> None:
+        self.true, self.moved, self.eps = true, moved, eps
+        self.picks = {name: sketch(g) if sketched else None for name, g in true.items()}
+        self.size = {name: norm(self.view(name, g)) for name, g in true.items()}
+        self.noise = {
+            name: max((distance(self.view(name, g), self.view(name, other[name])) for other in moved), default=0.0)
+            for name, g in true.items()
+        }
 
     @classmethod
     def of(cls, case: Case, tape: Tape, user: Mapping[str, Array]) -> Judge:
         """Measured by computing the gradient again with data changed in their last bits."""
         kinds = [case.precision, *(u.dtype for u in user.values() if u.dtype.kind == "f")]
         eps = float(max(np.finfo(kind).eps for kind in kinds))
-        noise = dict.fromkeys(tape.gradients, 0.0)
         rng = np.random.default_rng(0)
 
-        def moved(x: Array) -> Array:
+        def shifted(x: Array) -> Array:
             if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or discrete(x):
                 return x
             return np.asarray(x * (1 + eps * rng.uniform(-1, 1, x.shape)), np.float64)
 
+        moved: list[dict[str, Array]] = []
         for _ in range(DRAWS):
+            params = {name: shifted(p) for name, p in case.params.items()}
             try:
-                other = case.at(mapped(case.X, moved), case.y, {name: moved(p) for name, p in case.params.items()}).tape()
+                moved.append(case.at(mapped(case.X, shifted), case.y, params).tape().gradients)
             except UnjudgeableError:  # the loss insists on a dtype or a value: then only the sizes tell
                 break
-            for name, g in tape.gradients.items():
-                noise[name] = max(noise[name], distance(g, other.gradients[name]))
-        return cls(noise, {name: norm(g) for name, g in tape.gradients.items()}, eps)
+        return cls(tape.gradients, moved, eps)
+
+    def sketched(self) -> Judge:
+        """One that looks at some entries of large gradients only."""
+        return Judge(self.true, self.moved, self.eps, sketched=True)
+
+    def view(self, name: str, a: Array) -> Array:
+        """What is looked at of a gradient."""
+        picks = self.picks[name]
+        return a.ravel()[picks] if picks is not None and a.shape == self.true[name].shape else a
 
     def tolerance(self, name: str, size: float = 0.0) -> float:
         """How far two ways to compute one gradient may be apart; of a gradient of another size, in proportion."""
@@ -82,7 +109,7 @@ class Judge:
         return (16 * self.noise[name] + 64 * self.eps * own) * grown + 4 * self.eps * max(all_of_them, size)
 
     def same(self, name: str, a: Array, b: Array) -> bool:
-        """Whether two arrays are one gradient, rounding aside."""
+        """Whether two arrays, of which what is looked at was taken, are one gradient, rounding aside."""
         return distance(a, b) <= self.tolerance(name, max(norm(a), norm(b)))
 
     def relative(self, a: Array, b: Array) -> float:

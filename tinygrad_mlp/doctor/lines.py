@@ -91,6 +91,8 @@ class Place:
             inner = wrapped_name(value)
             if not isinstance(value, ast.Name):
                 found.append((value.lineno, value, at))
+                if sum(inner in names_in(step.value) for step in self.program.steps if step.name != inner) > 1:
+                    break  # it is used elsewhere too: a gradient on the way, not that of the parameter
             steps = [i for i in self.program.made(inner, at) if not Program.is_start(self.program.steps[i])] if inner else []
             if not steps:
                 break

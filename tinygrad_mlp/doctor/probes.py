@@ -11,11 +11,11 @@ import numpy as np
 
 from .case import Case, UnjudgeableError, mapped
 from .diagnosis import Unexercised
-from .edit import Edit, Scene
+from .edit import Edit
 from .evidence import Evidence
-from .judge import Judge, discrete
-from .mistakes import mistakes
-from .search import Explanation, Search, merged
+from .judge import discrete
+from .mistakes.batch import counts
+from .search import Explanation, Search
 
 __all__ = ["Probe", "confirmed", "probes", "unexercised"]
 
@@ -45,7 +45,9 @@ def probes(case: Case) -> list[Probe]:
     tries: list[tuple[str, Any, Any]] = []
     if case.m > 1:
         sizes = {n for p in case.params.values() for n in p.shape}
-        m = next(k for k in (*range(max(case.m // 2, 2), case.m), *range(case.m + 1, 99999)) if k not in sizes and k != case.m)
+        m = next(
+            k for k in (*range(max(min(case.m // 2, 12), 2), case.m), *range(case.m + 1, 99999)) if k not in sizes and k != case.m
+        )
         rows = np.arange(m) % case.m
 
         def picked(a: Any) -> Any:
@@ -72,17 +74,22 @@ def confirmed(explanations: list[Explanation], others: list[Probe], seconds: flo
     left = list(explanations)
     for probe in others:
         if probe.answer.raised is None and left and time.monotonic() < deadline:
-            edits = {edit.key: edit for edit in merged(mistakes(probe.scene()))}
-            search = Search.with_edits(probe.scene(), probe.judge, probe.wrong, deadline)
+            search = Search(probe, probe.wrong, deadline - time.monotonic())
+            edits = {edit.key: edit for edit in (*search.edits, *(counts(probe.scene) if any_counted(left) else ()))}
             left = [again for e in left[:40] if (again := holds(e, search, edits, m)) is not None]
     return sorted(left, key=lambda e: -e.weight)
+
+
+def any_counted(explanations: list[Explanation]) -> bool:
+    """Whether an edit was found from the user's numbers, and has to be found again."""
+    return any(str(edit.key[0]).startswith("counted") for e in explanations for edit in e.edits)
 
 
 def holds(e: Explanation, search: Search, edits: dict[Any, Edit], m: int) -> Explanation | None:
     """The explanation, if the same edits with the same constants explain the numbers of a probe."""
     if any(edit.key not in edits for edit in e.edits):
         return None
-    best: list[Explanation] = [search.explain((), (), search.scene.tape.gradients)]
+    best: list[Explanation] = [search.explain((), (), search.true)]
     for edit in e.edits:
         best = [more for first in best[:6] for more in search.fitted(first.edits, first.constants, edits[edit.key])]
     there = [x for x in best if x.explained == set(search.wrong) and not x.broken]
@@ -134,30 +141,19 @@ NEEDED = {
 }
 
 
-def unexercised(scene: Scene, judge: Judge) -> list[Unexercised]:
+def unexercised(evidence: Evidence) -> list[Unexercised]:
     """The mistakes that would leave every number of this batch as it is, one a label and place."""
     found: dict[tuple[str, str], Unexercised] = {}
-    if scene.case.m == 1:
-        found["missing_batch_mean", ""] = Unexercised(
-            "missing_batch_mean",
-            "with m = 1 a 1/m that is missing, or applied twice, changes nothing",
-            NEEDED["missing_batch_mean"],
-        )
-    search = Search.with_edits(scene, judge, list(scene.tape.parameters), time.monotonic() + 2.0)
-    for edit in mistakes(scene):
-        if (
-            edit.constant is not None
-            or edit.label not in NEEDED
-            or edit.weight < 1
-            or search.late()
-            or edit.label == "act_derivative_wrong_formula"
-        ):
+    if evidence.case.m == 1:
+        words = "with m = 1 a 1/m that is missing, or applied twice, changes nothing"
+        found["missing_batch_mean", ""] = Unexercised("missing_batch_mean", words, NEEDED["missing_batch_mean"])
+    search = Search(evidence, list(evidence.tape.parameters), 2.0)
+    for edit in evidence.edits:
+        known = edit.constant is None and edit.label in NEEDED and edit.weight >= 1 and edit.key[0] != "all"
+        if not known or edit.label == "act_derivative_wrong_formula" or search.late():
             continue
         gradients = search.run((edit,), (0.0,))
-        if gradients is not None and all(
-            np.shape(g) == np.shape(gradients[n]) and judge.same(n, g, gradients[n]) for n, g in scene.tape.gradients.items()
-        ):
-            found.setdefault(
-                (edit.label, edit.where), Unexercised(edit.label, f"{edit.words} would change nothing here", NEEDED[edit.label])
-            )
+        if gradients is not None and all(search.judge.same(name, g, gradients[name]) for name, g in search.true.items()):
+            words = f"{edit.words} would change nothing here"
+            found.setdefault((edit.label, edit.where), Unexercised(edit.label, words, NEEDED[edit.label]))
     return list(found.values())

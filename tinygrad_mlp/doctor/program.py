@@ -27,6 +27,7 @@ class Step(NamedTuple):
     partial: bool
     line: int
     block: tuple[int, ...]
+    """The compound statements that it is in; those that may not run have negative numbers."""
 
 
 class Program:
@@ -96,18 +97,19 @@ class Program:
                 self.assign(node.target, node.iter, (*block, node.lineno))
             if isinstance(node, (ast.For, ast.While, ast.With, ast.If, ast.Try)):
                 for i, part in enumerate(("body", "orelse", "finalbody")):
-                    inside = block if isinstance(node, ast.With) else (*block, node.lineno if i == 0 else -node.lineno - i)
-                    self.read(getattr(node, part, []), inside)
+                    always = isinstance(node, ast.With) or (isinstance(node, (ast.For, ast.While)) and i == 0)
+                    inside = node.lineno if always else -4 * node.lineno - i
+                    self.read(getattr(node, part, []), (*block, inside))
                 for handler in getattr(node, "handlers", []):
-                    self.read(handler.body, (*block, handler.lineno))
+                    self.read(handler.body, (*block, -4 * handler.lineno))
 
     def assign(self, target: ast.expr, value: ast.expr, block: tuple[int, ...], line: int = 0) -> None:
         """Note one assignment."""
         line = line or value.lineno
         if isinstance(target, (ast.Tuple, ast.List)):
-            parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(target.elts) else None
+            parts = elements(value)
             for i, part in enumerate(target.elts):
-                self.assign(part, parts[i] if parts else value, block)
+                self.assign(part, parts[i] if len(parts) == len(target.elts) else value, block)
         elif isinstance(target, ast.Name):
             self.entries.pop(target.id, None)
             self.steps.append(Step(target.id, value, False, target.lineno, block))
@@ -130,8 +132,10 @@ class Program:
         elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
             key = target.slice.value if isinstance(target.slice, ast.Constant) else None
             name = f"{target.value.id}[{key!r}]" if isinstance(key, str) else target.value.id
-            if isinstance(key, str) and key in self.entries.get(target.value.id, {}):
-                self.entries[target.value.id][key] = (self.entries[target.value.id][key][0], len(self.steps) + 1)
+            if isinstance(key, str) and key not in self.as_dict(ast.Name(target.value.id), len(self.steps)):
+                self.entries.setdefault(target.value.id, {})[key] = (ast.copy_location(ast.Name(name), node), 0)
+            if isinstance(key, str) and key in (own := self.entries.get(target.value.id, {})):
+                own[key] = (own[key][0], len(self.steps) + 1)
         if name:
             before = target if "[" not in name and isinstance(target, ast.Subscript) else ast.Name(name)
             whole = ast.copy_location(ast.BinOp(before, node.op, node.value), node)
@@ -173,8 +177,10 @@ class Program:
                 found.append(i)
                 if not self.steps[i].partial:
                     break
-        blocks = [self.steps[i].block for i in found if not self.is_start(self.steps[i])]
-        return found if len(set(blocks)) <= 1 else []
+        here = self.steps[at].block if at < len(self.steps) else ()
+        perhaps = any(b < 0 for i in found for b in self.steps[i].block if b not in here)
+        blocks = {self.steps[i].block for i in found if not self.is_start(self.steps[i])}
+        return found if len(blocks) <= 1 and not perhaps else []
 
     @staticmethod
     def is_start(step: Step) -> bool:
@@ -192,6 +198,16 @@ class Program:
             if (name == on and not steps) or any(self.depends(self.steps[i].value, i, on, depth + 1) for i in steps):
                 return True
         return False
+
+
+def elements(value: ast.expr) -> list[ast.expr]:
+    """What is taken apart by ``a, b = c, d``, and by a loop over ``zip(c, d)`` or ``enumerate(d)``."""
+    match value:
+        case ast.Tuple(parts) | ast.List(parts) | ast.Call(ast.Name("zip"), parts, []):
+            return parts
+        case ast.Call(ast.Name("enumerate"), [part]):
+            return [ast.copy_location(ast.Constant(0), part), part]
+    return []
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:
@@ -260,8 +276,8 @@ def operands(value: ast.expr) -> list[ast.expr]:
                 found += [*own, *node.args]
             elif title in ("sum", "mean"):
                 found += node.args[:1] if own and isinstance(own[0], ast.Name) and own[0].id in ("np", "numpy") else own
-    if not found and isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add) and isinstance(value.right, ast.Name):
-        found = [value.right]  # db += d, sample by sample
+    if not found and isinstance(value, ast.BinOp):
+        found = [value.right if isinstance(value.op, ast.Add) else value]  # db += d / m, sample by sample
     return [bare(part) for part in found if not isinstance(part, ast.Constant)]
 
 
@@ -270,7 +286,7 @@ def bare(value: ast.expr) -> ast.expr:
     match value:
         case ast.Attribute(inner, "T") | ast.Call(ast.Attribute(inner, "transpose" | "reshape" | "squeeze")):
             return bare(inner)
-        case ast.BinOp(inner, ast.Div(), ast.Constant() | ast.Name()):
+        case ast.BinOp(inner, ast.Div(), by) if isinstance(by, ast.Name) or not names_in(by):
             return bare(inner)
         case ast.Subscript(ast.Name() as inner, ast.Slice() | ast.Tuple()):
             return inner

@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from ..errors import GradientError
 from ..kernels.shapes import Array
-from .edit import Edit, Scene
-from .judge import Judge, distance, norm
-from .mistakes import mistakes
-from .tape import Changes
+from .edit import Edit
+from .evidence import Evidence
+from .families import together
+from .judge import distance, norm
 
 __all__ = ["Explanation", "Search"]
 
@@ -32,7 +31,6 @@ class Explanation:
     Attributes
     ----------
     edits, constants : what was done; the constant of an edit that has none is 0
-    gradients : what the changed backward pass gives
     residuals : ‖user − given‖ relative to the larger, by parameter
     explained : the wrong parameters whose numbers it gives, rounding aside
     proportional : those whose numbers it gives up to a factor
@@ -40,7 +38,6 @@ class Explanation:
 
     edits: tuple[Edit, ...]
     constants: tuple[float, ...]
-    gradients: dict[str, Array]
     residuals: dict[str, float] = field(default_factory=dict)
     explained: set[str] = field(default_factory=set)
     proportional: set[str] = field(default_factory=set)
@@ -70,27 +67,18 @@ class Search:
 
     Parameters
     ----------
-    scene, judge : the case, and when numbers are the same
+    evidence : the case
     wrong : the parameters whose gradients are wrong
     seconds : how long it may take
     """
 
-    def __init__(self, scene: Scene, judge: Judge, wrong: Sequence[str], seconds: float) -> None:
-        self.scene, self.judge, self.wrong = scene, judge, list(wrong)
-        self.user = scene.user
+    def __init__(self, evidence: Evidence, wrong: Sequence[str], seconds: float) -> None:
+        self.scene, self.judge, self.wrong = evidence.scene, evidence.sketched, list(wrong)
+        self.user = {name: self.judge.view(name, u) for name, u in evidence.user.items()}
+        self.true = {name: self.judge.view(name, g) for name, g in evidence.tape.gradients.items()}
+        self.edits = evidence.edits
         self.deadline = time.monotonic() + seconds
-        self.edits = merged(mistakes(scene))
-        self.right = [name for name in scene.tape.parameters if name not in self.wrong]
-        self.tried = 0
-
-    @classmethod
-    def with_edits(cls, scene: Scene, judge: Judge, wrong: Sequence[str], deadline: float) -> Search:
-        """A search of which the edits are given one by one."""
-        search = cls.__new__(cls)
-        search.scene, search.judge, search.wrong, search.user = scene, judge, list(wrong), scene.user
-        search.deadline, search.edits, search.tried = deadline, [], 0
-        search.right = [name for name in scene.tape.parameters if name not in search.wrong]
-        return search
+        self.right = [name for name in self.true if name not in self.wrong]
 
     # --- one combination ----------------------------------------------------------------------------------------------
 
@@ -99,22 +87,19 @@ class Search:
         changes = together([edit.at(c) for edit, c in zip(edits, constants, strict=True)])
         if changes is None:
             return None
-        self.tried += 1
         try:
             with np.errstate(all="ignore"):
-                return self.scene.tape.run(changes)
+                found = self.scene.tape.run(changes)
         except (ValueError, IndexError, TypeError, GradientError):  # the arrays do not fit: nobody can have computed this
             return None
+        return {name: self.judge.view(name, g) for name, g in found.items()}
 
     def explain(self, edits: Sequence[Edit], constants: Sequence[float], found: dict[str, Array]) -> Explanation:
         """How well a changed pass gives the user's numbers."""
-        e = Explanation(tuple(edits), tuple(constants), found)
+        e = Explanation(tuple(edits), tuple(constants))
         for name in self.wrong:
-            if name not in self.user:
-                e.explained |= {name} if not norm(found[name]) else set()
-                continue
             u, g = self.user[name], found[name]
-            if not np.any(g) and np.any(self.scene.tape.gradients[name]) and np.any(u):
+            if not np.any(g) and np.any(self.true[name]) and np.any(u):
                 e.residuals[name] = 1.0
                 continue
             e.residuals[name] = self.judge.relative(u, g)
@@ -145,7 +130,10 @@ class Search:
                 continue
             found = self.run((*edits, extra), (*constants, c))
             if found is not None:
-                yield self.explain((*edits, extra), (*constants, c), found)
+                e = self.explain((*edits, extra), (*constants, c), found)
+                yield e
+                if len(e.explained) == len(self.wrong):
+                    return
 
     def touched(self, edit: Edit) -> list[str]:
         """The parameters that an edit can move."""
@@ -188,11 +176,11 @@ class Search:
         """Whether the time is over."""
         return time.monotonic() > self.deadline
 
-    def singles(self) -> list[Explanation]:
+    def singles(self, edits: Iterable[Edit] | None = None) -> list[Explanation]:
         """Every edit by itself."""
         wrong = set(self.wrong)
         found: list[Explanation] = []
-        for edit in self.edits:
+        for edit in self.edits if edits is None else edits:
             if self.late():
                 break
             if wrong.isdisjoint(self.touched(edit)):
@@ -242,8 +230,7 @@ class Search:
 
     def almost(self, found: Iterable[Explanation], near: float) -> list[Explanation]:
         """Explanations that leave a small rest, where much was to be explained."""
-        true = self.scene.tape.gradients
-        before = min((self.judge.relative(self.user[n], true[n]) for n in self.wrong), default=0.0)
+        before = min((self.judge.relative(self.user[n], self.true[n]) for n in self.wrong), default=0.0)
         good = [e for e in found if not e.broken and e.residuals and e.residual <= near and 30 * e.residual <= before]
         least = min((e.residual for e in good), default=0.0)
         return sorted(good, key=lambda e: (e.residual > 10 * least, -e.weight))
@@ -251,9 +238,10 @@ class Search:
     def effects(self, e: Explanation) -> dict[str, float]:
         """By how much each of several edits moves the gradients, relative to them, by its words: the others stay."""
         sizes: dict[str, float] = {}
+        whole = self.run(e.edits, e.constants) or {}
         for i, (edit, c) in enumerate(zip(e.edits, e.constants, strict=True)):
             rest = self.run(e.edits[:i] + e.edits[i + 1 :], e.constants[:i] + e.constants[i + 1 :]) or {}
-            moved = [self.judge.relative(e.gradients[name], g) for name, g in rest.items()]
+            moved = [self.judge.relative(whole[name], g) for name, g in rest.items()]
             sizes[edit.named(c)[1]] = max(moved, default=float("inf"))
         return sizes
 
@@ -270,67 +258,3 @@ class Search:
                 if whole := self.complete(self.fitted((first,), (0.0,), second)):
                     return whole
         return []
-
-
-def together(all_changes: Sequence[Changes]) -> dict[Any, Any] | None:
-    """Several changes at once: at one value or parameter one after the other; None if two replace the same step."""
-    found: dict[Any, Any] = {}
-    for changes in all_changes:
-        for site, change in changes.items():
-            if site not in found:
-                found[site] = change
-            elif site[0] in ("at", "leaf"):
-                found[site] = after(found[site], change)
-            else:
-                return None
-    return found
-
-
-def after(first: Any, second: Any) -> Any:
-    """One change, then another."""
-
-    def change(g: Array, run: Any) -> Array:
-        return second(first(g, run), run)  # type: ignore[no-any-return]  # changes give arrays
-
-    return change
-
-
-def merged(edits: Sequence[Edit]) -> list[Edit]:
-    """The edits, and for each mistake that several layers may share, the edit that makes it in all of them."""
-    families: dict[tuple[Any, ...], list[Edit]] = {}
-    for edit in edits:
-        if edit.family:
-            families.setdefault((edit.family, edit.label), []).append(edit)
-    found = list(edits)
-    for (family, label), members in families.items():
-        places: dict[str, list[Edit]] = {}
-        for edit in members:
-            places.setdefault(edit.where, []).append(edit)
-        found += [joined((*family, where), label, group) for where, group in places.items() if 1 < len(group) < len(members)]
-        if len(members) > 1:
-            found.append(joined(family, label, members))
-    return found
-
-
-def joined(family: tuple[Any, ...], label: str, members: Sequence[Edit]) -> Edit:
-    """One mistake in several layers."""
-    first = members[0]
-    where = ", ".join(dict.fromkeys(edit.where for edit in members))
-    words = listed([edit.words for edit in members])
-
-    def changes(c: float) -> Changes:
-        return together([edit.at(c) for edit in members]) or {}
-
-    def named(c: float) -> tuple[str, str]:
-        return members[0].named(c)[0], listed([edit.named(c)[1] for edit in members])
-
-    constant = first.constant._replace(naming=named) if first.constant is not None else None
-    together_ = changes if constant is not None else changes(0.0)
-    local = all(edit.local for edit in members)
-    return Edit(("all", *family), label, where, words, together_, first.right, constant, weight=first.weight, local=local)
-
-
-def listed(words: Sequence[str]) -> str:
-    """What was done at several places, each different thing once."""
-    different = list(dict.fromkeys(words))
-    return "; ".join(different) + (f" (at {len(words)} places)" if len(different) < len(words) else "")

@@ -178,7 +178,8 @@ def together(causes: Sequence[Cause]) -> str:
     subject = listed([called(name) for name in names]) if 0 < len(names) <= 2 * MANY else "the gradients"
     verb, true = ("equals", "gradient") if len(names) == 1 else ("equal", "gradients")
     how = how_well(max(cause.residual for cause in certain))
-    return f"{count} mistakes at once: {subject} {verb}, {how}, the true {true} with all of these:"
+    these = "both of these" if len(certain) == 2 else "all of these"
+    return f"{count} mistakes at once: {subject} {verb}, {how}, the true {true} with {these}:"
 
 
 def unseen(found: Sequence[Unexercised]) -> list[str]:

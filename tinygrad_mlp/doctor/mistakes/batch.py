@@ -12,10 +12,10 @@ from ..edit import Edit, Scene
 from ..landmarks import Layer
 from ..tape import At, Change, Changes, Edge, Run
 
-__all__ = ["batch"]
+__all__ = ["batch", "counts"]
 
-MANY = 32
-"""Up to this size of a batch it is found out how often each sample was counted."""
+MANY, ENOUGH = 32, 8
+"""Up to this size of a batch it is found out how often each sample was counted, from so many equations a sample."""
 
 RIGHT = "the gradient is the sum over all samples: += in a loop over them, or one product with the whole batch"
 
@@ -74,8 +74,6 @@ def batch(scene: Scene) -> Iterator[Edit]:
                     text = f"in {where}, {along}{words}"
                     known = family if part != "all" else ()
                     yield Edit((*family, place), label, layer.title, text, changes, RIGHT, family=known, weight=weight, local=local)
-        if axis in axes and m <= MANY:
-            yield from counted(scene, layer)
 
 
 def places(scene: Scene, layer: Layer, weights: Array, axis: int) -> Iterator[tuple[str, str, Changes, bool]]:
@@ -91,8 +89,16 @@ def places(scene: Scene, layer: Layer, weights: Array, axis: int) -> Iterator[tu
         yield "layer", f"d{W} and d{b}", of_weight | of_bias, False
 
 
-def counted(scene: Scene, layer: Layer) -> Iterator[Edit]:
+def counts(scene: Scene) -> Iterator[Edit]:
     """How often each sample was counted, found from the user's numbers: whole numbers that are not all the same."""
+    m, axis = scene.case.m, scene.case.axis
+    for layer in scene.marks.layers:
+        if 1 < m <= MANY and layer.pre.array.ndim and layer.pre.array.shape[axis] == m:
+            yield from counted(scene, layer)
+
+
+def counted(scene: Scene, layer: Layer) -> Iterator[Edit]:
+    """The same for one layer."""
     m, axis = scene.case.m, scene.case.axis
     for part, where, changes, local in places(scene, layer, np.ones(m), axis):
         true = scene.tape.gradients
@@ -105,11 +111,11 @@ def counted(scene: Scene, layer: Layer) -> Iterator[Edit]:
         def flat(weights: Array, part: str = part, names: list[str] = names) -> Array:
             change = next(c for p, _, c, _ in places(scene, layer, weights, axis) if p == part)
             found = scene.tape.run(change)
-            return np.concatenate([found[n].ravel() for n in names])
+            return np.concatenate([found[n].ravel()[: ENOUGH * m] for n in names])
 
         rest = flat(np.zeros(m))
         columns = np.stack([flat(row) - rest for row in np.eye(m)], axis=1)
-        given = np.concatenate([np.asarray(scene.user[n], np.float64).ravel() for n in names])
+        given = np.concatenate([np.asarray(scene.user[n], np.float64).ravel()[: ENOUGH * m] for n in names])
         if not np.isfinite(given).all() or not np.isfinite(columns).all():
             continue
         weights = np.linalg.lstsq(columns, given - rest, rcond=None)[0]
