@@ -9,6 +9,9 @@ Witnesses of the gradient of one loss:
 
 The last two cannot agree in every bit; they are compared, in float64 at the same weights, by the relative difference
 ‖a − b‖ / max(‖b‖, 10⁻⁴ |L|); below that size a gradient drowns in the rounding of the loss.
+
+For any function: :func:`gradcheck` compares its gradients with differences, and names the operation whose rule is wrong;
+:func:`explain` takes one number of a gradient apart, into the terms that add up to it.
 """
 
 from __future__ import annotations

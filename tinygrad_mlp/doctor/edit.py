@@ -76,6 +76,13 @@ class Edit:
         """A constant with which it changes something."""
         return self.constant.start if self.constant is not None else 0.0
 
+    def split(self, c: float) -> list[tuple[str, str]]:
+        """Labels and words; a factor −c is two mistakes: a factor c, and a sign."""
+        if self.constant is None or c >= 0 or self.label != "constant_factor":
+            return [self.named(c)]
+        sign, factor = self.named(-1.0), self.named(-c)
+        return [sign] if c == -1 or self.named(c) == sign else [factor, sign]
+
     def named(self, c: float) -> tuple[str, str]:
         """The label and the words, with its constant."""
         return self.constant.naming(c) if self.constant is not None else (self.label, self.words)

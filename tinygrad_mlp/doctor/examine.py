@@ -157,7 +157,8 @@ class Examination:
                 why = (
                     "; ".join(f"{c.words} ({c.label})" for c in self.causes(whole[0])) if whole else "no single mistake explains it"
                 )
-                found.elsewhere.append(f"with {probe.words}, {', '.join(probe.wrong)} would be wrong: {why}")
+                wrong = " and ".join(f"d{name}" for name in probe.wrong)
+                found.elsewhere.append(f"with {probe.words}, {wrong} would be wrong: {why}")
         return found
 
     # --- something is wrong -------------------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ class Examination:
         if whole := sure(search.complete(search.singles(counts(search.scene)))):
             return self.explained(search, whole)
         whole, best = search.pairs(singles)
-        candidates = sure(whole) or sure(search.almost(singles + best, NEAR)) or sure(search.blind_pairs())
+        candidates = sure(whole) or sure(search.almost(singles + best, NEAR)) or sure(search.blind_pairs(singles))
         if candidates:
             return self.explained(search, candidates)
         if doubtful:
@@ -215,7 +216,7 @@ class Examination:
         """The mistakes are known, the likeliest explanation first."""
         causes = self.causes(whole[0], search)
         sizes = search.effects(whole[0])
-        harmless = [c for c in causes if c.label == "eps_ignored" and sizes[c.words] <= NEAR]
+        harmless = [c for c in causes if c.label == "eps_ignored" and sizes.get(c.words, 2.0) <= NEAR]
         for cause in harmless:
             self.remarks.append(f"{cause.words}: it moves these gradients by less than {NEAR:.0e}, and is no mistake by itself")
         if whole[0].edits[0].key[:2] == ("slope", "half at kink"):
@@ -233,7 +234,7 @@ class Examination:
     def unexplained(self, search: Search, found: list[Explanation]) -> Diagnosis:
         """No edit gives the numbers: say which step it is, and what they are nearest to."""
         found = [e for e in found if not e.broken]
-        partial = [e for e in found if e.explained]
+        partial = [e for e in found if search.evidence_in(e) > 0]
         near = [e for e in found if e.residuals and e.residual < 0.9]
         causes = []
         if partial:
@@ -258,18 +259,19 @@ class Examination:
                 return f"counted from the loss, the first wrong gradient is at {layer.title}: look at " + (
                     first if len(mine) == len(names) else alone
                 )
-        return f"wrong: {', '.join(sorted(wrong))}"
+        return f"look at the lines that compute {' and '.join(f'd{name}' for name in sorted(wrong))}"
 
     def causes(self, e: Explanation, search: Search | None = None, tentative: bool = False) -> list[Cause]:
         """An explanation as causes, the one with the largest effect first."""
         found = []
+        names = tuple(n for n in self.evidence.tape.parameters if tentative or n in e.explained | e.proportional)
+        residual = max((r for n, r in e.residuals.items() if n in names), default=0.0)
         for edit, c in zip(e.edits, e.constants, strict=True):
-            label, words = edit.named(c)
-            names = tuple(n for n in self.evidence.tape.parameters if tentative or n in e.explained | e.proportional)
             constant = c if edit.constant is not None else None
-            line = line_of_cause(self.case.manual, edit)
-            found.append(Cause(label, edit.where, words, names, e.residual, edit.right, constant, line, tentative))
+            for label, words in edit.split(c):
+                line = line_of_cause(self.case.manual, edit, search.scene if search is not None else None, label)
+                found.append(Cause(label, edit.where, words, names, residual, edit.right, constant, line, tentative))
         if search is not None and len(found) > 1:
             sizes = search.effects(e)
-            found.sort(key=lambda cause: -sizes[cause.words])
+            found.sort(key=lambda cause: -sizes.get(cause.words, 2.0))
         return found

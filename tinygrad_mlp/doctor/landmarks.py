@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -118,6 +119,15 @@ class Piece(NamedTuple):
     layer: Layer | None
     slope: Array
     wider: bool = False
+
+
+def free(name: str, taken: set[str]) -> str:
+    """A name that is not taken yet: Z1, else Z1_2 …"""
+    number = 1
+    while (found := name if number == 1 else f"{name}_{number}") in taken:
+        number += 1
+    taken.add(found)
+    return found
 
 
 class Landmarks:
@@ -290,26 +300,44 @@ class Landmarks:
         return digits.pop() if len(digits) == 1 else str(layer.number)
 
     def name_values(self) -> dict[Node, str]:
-        """What the values are called: as the user's loss calls them, else Z1, A1 …"""
+        """What the values are called: as the user's loss calls them, where a name is given once; else Z1, A1 …"""
         names: dict[Node, str] = dict(self.title)
+        stored = {node: self.variable(node) for node in self.tape.forward}
+        often = Counter(stored.values())
+        names |= {node: name for node, name in stored.items() if name and often[name] == 1 and name not in self.tape.parameters}
+        taken = set(names.values())
         for layer in self.layers:
-            names.setdefault(layer.pre, f"Z{self.number(layer)}")
-        for piece in self.pieces:
+            names.setdefault(layer.pre, free(f"Z{self.number(layer)}", taken))
+        for piece in sorted(self.pieces, key=lambda piece: piece.wider):
             if piece.layer is not None and piece.last is not self.tape.loss:
-                names.setdefault(piece.last, f"A{self.number(piece.layer)}")
-        for node in self.tape.forward:
-            if node not in names and node.origin is not None and node.op is not None:
-                code, instruction = node.origin
-                if name := stores(code).get(instruction, ""):
-                    names[node] = name
+                names.setdefault(piece.last, free(f"{'D' if piece.wider else 'A'}{self.number(piece.layer)}", taken))
         return names
+
+    def variable(self, node: Node) -> str:
+        """The variable in which the user's loss keeps a value."""
+        if node.origin is None or node.op is None:
+            return ""
+        code, instruction = node.origin
+        return stores(code).get(instruction, "")
 
     def name(self, node: Node) -> str:
         """A value's name in a sentence."""
         if node in self.names:
             return self.names[node]
         after = next((piece.name for piece in self.pieces if piece.first is node and piece.function is not None), "")
-        return f"the argument of {after}" if after else f"the result of {self.operation(node)}"
+        return f"[the argument of {after}]" if after else f"[the result of {self.operation(node)}]"
+
+    def line(self, parameter: str) -> str:
+        """The line of the chain rule that gives a parameter's gradient."""
+        over = 0 if self.case.axis == 0 else 1
+        for layer in self.layers:
+            Z, source = f"d{self.name(layer.pre)}", layer.product.inputs[layer.source]
+            X = self.name(source) if isinstance(source, Node) else "X"
+            if parameter in layer.biases:
+                return f"d{parameter} = {Z}.sum(axis={over})"
+            if parameter in layer.weights:
+                return f"d{parameter} = {X}.T @ {Z}" if layer.weight == 1 else f"d{parameter} = {Z} @ {X}.T"
+        return f"d{parameter} is the sum of what each use of {parameter} sends back"
 
     def operation(self, node: Node) -> str:
         """What computes a value."""
@@ -333,7 +361,7 @@ class Landmarks:
             elif node in acts:
                 layer = acts[node]
                 found.append(Value(node.array, self.name(node), "act", layer.number if layer else 0, key))
-            elif node in self.data and node.array.ndim:
+            elif node in self.data and node not in self.known and (node.array.ndim or not self.layers):
                 found.append(Value(node.array, self.name(node), "value", 0, key))
             for i, x in enumerate(node.inputs or ()):
                 if (
@@ -352,7 +380,8 @@ class Landmarks:
         found = []
         acts = {piece.last: piece.layer for piece in self.pieces if piece.layer is not None}
         for node in self.tape.forward:
-            if node not in self.title and node in self.data and node.array.ndim:
+            inner = node in self.known and node not in acts
+            if node not in self.title and node in self.data and node.array.ndim and not inner:
                 layer = self.layer_of.get(node) or acts.get(node)
                 found.append(
                     Value(

@@ -99,7 +99,7 @@ class Search:
         e = Explanation(tuple(edits), tuple(constants))
         for name in self.wrong:
             u, g = self.user[name], found[name]
-            if not np.any(g) and np.any(self.true[name]) and np.any(u):
+            if np.any(g) != np.any(u):  # zeros are exact
                 e.residuals[name] = 1.0
                 continue
             e.residuals[name] = self.judge.relative(u, g)
@@ -190,8 +190,15 @@ class Search:
 
     def complete(self, explanations: Iterable[Explanation]) -> list[Explanation]:
         """Those that explain everything, the likeliest first."""
-        whole = [e for e in explanations if e.explained == set(self.wrong) and not e.broken]
-        return sorted(whole, key=lambda e: -e.weight)
+        whole = [e for e in explanations if e.explained == set(self.wrong) and not e.broken and self.evidence_in(e) > 0]
+        zero = not any(np.any(self.user[name]) for name in self.wrong)  # then that is what it is, whatever else gives zeros
+        return sorted(whole, key=lambda e: (zero and e.labels != ["gradient_zero"], -e.weight))
+
+    def evidence_in(self, e: Explanation) -> int:
+        """How many more numbers it gives than it takes: a factor that is found from one number explains nothing by itself."""
+        given = sum(self.true[name].size for name in e.explained)
+        odd = [c for edit, c in zip(e.edits, e.constants, strict=True) if edit.constant is not None and not is_plain(c)]
+        return given - len(odd)
 
     def promising(self, explanations: Iterable[Explanation]) -> list[Explanation]:
         """What may be the first of two mistakes: it gives some of the numbers, or all of some parameter up to a factor."""
@@ -245,9 +252,10 @@ class Search:
             sizes[edit.named(c)[1]] = max(moved, default=float("inf"))
         return sizes
 
-    def blind_pairs(self) -> list[Explanation]:
+    def blind_pairs(self, singles: Sequence[Explanation]) -> list[Explanation]:
         """Every two edits: for two mistakes of which neither alone gives any of the numbers."""
-        edits = sorted((e for e in self.edits if set(self.touched(e)) & set(self.wrong)), key=lambda e: -e.weight)
+        fitting = {e.edits[0].key: e.edits[0] for e in singles if not e.broken}
+        edits = sorted(fitting.values(), key=lambda e: -e.weight)
         for total in range(1, 2 * len(edits)):
             for i in range(max(0, total - len(edits)), (total + 1) // 2):
                 first, second = edits[i], edits[total - i - 1] if total - i - 1 < len(edits) else edits[-1]
@@ -258,3 +266,8 @@ class Search:
                 if whole := self.complete(self.fitted((first,), (0.0,), second)):
                     return whole
         return []
+
+
+def is_plain(c: float) -> bool:
+    """Whether a constant is a number that people write: a whole one, or one over a whole one."""
+    return any(abs(x - round(x)) <= 1e-6 * abs(x) for x in (c, 1 / c if c else 0.0)) and abs(c) < 1e6

@@ -38,7 +38,8 @@ def sizes_in(scene: Scene) -> list[tuple[float, str]]:
         shape = layer.pre.array.shape
         if shape:
             found.setdefault(float(shape[-1]), f"the {shape[-1]} outputs of {layer.title}")
-        found.setdefault(float(layer.pre.array.size), f"the {layer.pre.array.size} entries of {scene.marks.name(layer.pre)}")
+        entries = f"the {layer.pre.array.size} entries of {scene.marks.name(layer.pre)}"
+        found.setdefault(float(layer.pre.array.size), f"the mean over all {entries[4:]}" if layer.output else entries)
     if has_square(scene):
         found[2.0] = "the 2 of a square"
     found.pop(float(m), None)
@@ -59,15 +60,17 @@ def has_square(scene: Scene) -> bool:
 def name_constant(c: float, scene: Scene, where: str, close: float = CLOSE, local: bool = False) -> tuple[str, str]:
     """The label of a factor c, and what it is in words. ``local``: of one parameter's gradient alone."""
     m = scene.case.m
-    sign = "−" if c < 0 else ""
     size = abs(c)
     if near(c, -1, close):
         return "sign_flipped", f"the sign of {where} flipped"
     if near(c, 0, close):
         return "gradient_zero", f"{where} left at zero"
     flipped = ", with its sign flipped" if c < 0 else ""
+    if m > 1 and has_square(scene) and near(size, m / 2, close) and m != 4:
+        both = f"the 2 of the square is missing, and the 1/m of the mean, m = {m}"
+        return "missing_batch_mean", f"{where} {size:.6g} times too large{flipped}: {both}"
     if m > 1 and near(size, m, close):
-        return "missing_batch_mean", f"{where} {sign}{m} times too large{flipped}: the 1/m of the mean, m = {m}, is missing"
+        return "missing_batch_mean", f"{where} {m} times too large{flipped}: the 1/m of the mean, m = {m}, is missing"
     if m > 1 and near(size, 1 / m, close):
         return "double_batch_mean", f"{where} divided by m = {m} once more{flipped}"
     if m > 1 and near(size, 1 / m**2, close):
@@ -76,12 +79,13 @@ def name_constant(c: float, scene: Scene, where: str, close: float = CLOSE, loca
         return "accumulated", f"{where} twice as large: added twice, or onto an old one that was not cleared"
     for number, meaning in sizes_in(scene):
         if near(size, number, close):
-            return "constant_factor", f"{where} {c:.6g} times too large{flipped}, as if by {meaning}"
+            label = "missing_batch_mean" if meaning.startswith("the mean over all") else "constant_factor"
+            return label, f"{where} {size:.6g} times too large{flipped}, as if by {meaning}"
         if near(size, 1 / number, close):
             return "constant_factor", f"{where} {number:.6g} times too small{flipped}, as if by {meaning}"
     for n in range(2, 4097):
         if near(size * n, m, close):
-            return "constant_factor", f"{where} {c:.6g} times too large{flipped}: m/{n} with m = {m}, as if divided by a fixed {n}"
+            return "constant_factor", f"{where} divided by {n} in place of m = {m}{flipped}"
     return "constant_factor", f"{where} multiplied by {c:.6g}"
 
 
@@ -108,7 +112,8 @@ def constants(scene: Scene) -> Iterator[Edit]:
     if len(hidden) > 1:
         yield factor(scene, "hidden", "the gradient of every hidden layer", [At(z) for z in hidden], f"a layer {once}", 4)
     for name in tape.parameters:
-        yield factor(scene, f"leaf {name}", f"d{name}", [Leaf(name)], f"d{name} takes no further factor", 3, local=True)
+        right = f"{marks.line(name)}, and no further factor"
+        yield factor(scene, f"leaf {name}", f"d{name}", [Leaf(name)], right, 3, local=True)
     weights = sorted({name for layer in marks.layers for name in layer.weights})
     biases = sorted({name for layer in marks.layers for name in layer.biases} - {*weights})
     for kind, names in (("weights", weights), ("biases", biases)):
@@ -121,4 +126,4 @@ def right_of_mean(scene: Scene) -> str:
     """What the first gradient is divided by."""
     outputs = [layer for layer in scene.marks.layers if layer.output]
     name = f"d{scene.marks.name(outputs[-1].pre)}" if outputs else "the first gradient"
-    return f"{name} is divided by m if the loss is a mean, and is not if it is a sum: once, there or in every dW and db"
+    return f"{name} = (output − target), divided by m if the loss is a mean: once, there or in every dW and db"

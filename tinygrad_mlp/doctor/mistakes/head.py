@@ -125,4 +125,7 @@ def scale_of(scene: Scene, z: Array, g: Array, difference: Array, wide: bool) ->
     best = float(min(counts, key=lambda c: abs(abs(largest) - c)) * np.sign(largest))
     if abs(largest - best) <= 0.05 * abs(best):
         return best
-    return largest if np.ptp(ratios) <= 1e-6 * abs(largest) else None
+    if np.ptp(ratios) <= 1e-6 * abs(largest):
+        return largest
+    above = [1 / n for n in (1, scene.case.m, z.size) if 1 / n >= abs(largest)]  # an eps makes every row smaller
+    return float(min(above) * np.sign(largest)) if above else None

@@ -10,7 +10,7 @@ from ...kernels import activations as kernels
 from ...kernels.shapes import Array
 from ..case import UnjudgeableError
 from ..edit import Edit, Scene
-from ..tape import Change, Leaf, Run, Tape
+from ..tape import Change, Edge, Leaf, Run, Tape
 from .head import Head, head_of
 
 __all__ = ["labels"]
@@ -77,6 +77,19 @@ def other_targets(scene: Scene, head: Head) -> Iterator[Edit]:
         yield Edit(key, "label_error", head.layer.title, f"{words} used in d{head.name}", head.through(change), right, weight=2)
 
 
+def kept(scene: Scene, head: Head, square: Array, right: str) -> Iterator[Edit]:
+    """The (m, m) matrix taken on into dW and db of the last layer."""
+    layer, m = head.layer, scene.case.m
+    x = np.asarray((layer.product.arrays or ())[layer.source])
+    if layer.weight != 1 or x.ndim != 2 or head.columns:
+        return
+    for turn, matrix in (("outputs down", square), ("outputs across", square.T)):
+        changes = {Edge(layer.product, layer.weight): replaced(x.T @ matrix)}
+        changes |= {Edge(user, i): replaced(matrix.sum(axis=0)) for user, i, _ in layer.bias_edges}
+        words = f"labels (m,) against outputs (m, 1), or the other way round: a matrix ({m}, {m}), from which dW and db are built"
+        yield Edit(("kept", turn, head.place), "label_error", layer.title, words, changes, right, weight=2)
+
+
 def for_all(scene: Scene) -> Iterator[Edit]:
     """The same for a model without a last layer that is known: the gradients of all parameters at once."""
     y, axis = scene.case.y, scene.case.axis
@@ -113,6 +126,7 @@ def grown(scene: Scene, head: Head) -> Iterator[Edit]:
         if not s or np.linalg.norm(g - s * (a - t)) > 1e-3 * np.linalg.norm(g):
             continue
         square = s * (a[:, None] - t[None, :])
+        yield from kept(scene, head, square, right)
         for variant, other in (
             ("each row summed", square.sum(axis=1)),
             ("the mean of each row", square.mean(axis=1)),

@@ -88,6 +88,9 @@ def fused(scene: Scene, head: Head) -> Iterator[Edit]:
     for axis, where in ((0, "over the batch"), (None, "over all entries")):
         words = f"softmax normalised {where} in place of over the classes"
         yield edit(head, f"softmax {axis}", "softmax_wrong_axis", words, head.instead(s * (softmax(z, axis) - t)), rows, 5)
+        e = np.exp(z - z.max(axis=-1, keepdims=True))  # the largest of each row subtracted, as if the sum were along the row
+        q = e / e.sum(axis=axis, keepdims=True)
+        yield edit(head, f"softmax shifted {axis}", "softmax_wrong_axis", words, head.instead(s * (q - t)), rows, 4)
 
 
 def unfused(scene: Scene, head: Head) -> Iterator[Edit]:

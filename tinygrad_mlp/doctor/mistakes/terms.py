@@ -46,6 +46,12 @@ def terms(scene: Scene) -> Iterator[Edit]:
                 yield Edit(("only", which, tape.index[node]), "partial_batch", title, words, changes, right, weight=3)
     for name, p in tape.parameters.items():
         yield updated(scene, name, p)
+        for other, g in tape.gradients.items():
+            if other != name and g.shape == p.array.shape:
+                words = f"d{other} still in d{name}: a buffer that was not cleared, added to"
+                changes = {Leaf(name): plus(g)}
+                right = f"{marks.line(name)}, in an array of its own that starts from zero"
+                yield Edit(("added", name, other), "accumulated", name, words, changes, right, weight=2, local=True)
 
 
 def data_part(scene: Scene, node: Node, edge: tuple[Node, int]) -> Edit:
@@ -56,6 +62,15 @@ def data_part(scene: Scene, node: Node, edge: tuple[Node, int]) -> Edit:
     key = ("data part", scene.tape.index[node])
     changes = factored(scene, [edge])
     return Edit(key, "constant_factor", scene.marks.name(node), part, changes, right, constant, ("data part",), 3, local=True)
+
+
+def plus(other: Array) -> Change:
+    """What arrives, and another gradient."""
+
+    def change(g: Array, run: Run) -> Array:
+        return g + other
+
+    return change
 
 
 def naming(scene: Scene, part: str, whole: str) -> Callable[[float], tuple[str, str]]:
@@ -82,7 +97,7 @@ def updated(scene: Scene, name: str, p: Node) -> Edit:
         return change
 
     def named(c: float) -> tuple[str, str]:
-        return "updated_weights", f"the updated {name}, {name} − {c:.6g} · d{name}, returned in place of d{name}"
+        return "updated_weights", f"the updated {name}, after a step of {c:.6g} · d{name}, returned in place of d{name}"
 
     return Edit(
         ("updated returned", name),
