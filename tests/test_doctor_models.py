@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -21,12 +20,10 @@ SHARE = 0.95
 
 
 @cache
-def examined(name: str) -> tuple[Diagnosis, float]:
-    """The diagnosis, and the seconds of this thread that it took, however busy the machine is."""
+def examined(name: str) -> Diagnosis:
+    """The diagnosis; what nothing explains is given up after two seconds."""
     case = CASES[name]
-    start = time.thread_time()
-    d = diagnose(case.model.loss, case.manual, case.model.X, case.model.y, case.model.params)
-    return d, time.thread_time() - start
+    return diagnose(case.model.loss, case.manual, case.model.X, case.model.y, case.model.params, seconds=2.0)
 
 
 def true_gradients(case: Case) -> dict[str, np.ndarray]:
@@ -67,7 +64,7 @@ def test_right_is_right(case: Case) -> None:
 
 @pytest.mark.parametrize("case", MISTAKEN_CASES, ids=lambda case: case.name)
 def test_the_wrong_gradients_are_named(case: Case) -> None:
-    d, _ = examined(case.name)
+    d = examined(case.name)
     assert not d.ok
     assert sorted(d.wrong) == sorted(case.wrong)
     assert d.labels != ["correct"]
@@ -76,7 +73,7 @@ def test_the_wrong_gradients_are_named(case: Case) -> None:
 
 @pytest.mark.parametrize("case", RIGHT_CASES, ids=lambda case: case.name)
 def test_no_false_alarm(case: Case) -> None:
-    d, _ = examined(case.name)
+    d = examined(case.name)
     assert d.ok
     assert d.wrong == []
     assert d.labels == ["correct"]
@@ -84,13 +81,8 @@ def test_no_false_alarm(case: Case) -> None:
     assert str(d).strip()
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=lambda case: case.name)
-def test_it_is_quick(case: Case) -> None:
-    assert examined(case.name)[1] < (2 if case.wrong and not case.first else 5)
-
-
 def test_the_mistake_is_named_mostly() -> None:
     judged = [case for case in MISTAKEN_CASES if case.first]
-    hits = [case for case in judged if examined(case.name)[0].labels[0] in case.first]
+    hits = [case for case in judged if examined(case.name).labels[0] in case.first]
     print(f"first label acceptable: {len(hits)} of {len(judged)}, {len(hits) / len(judged):.1%}")
     assert len(hits) >= SHARE * len(judged)

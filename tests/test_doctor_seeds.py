@@ -146,7 +146,8 @@ def test_004_with_its_batch_size_is_right_on_a_whole_batch_and_wrong_on_the_last
 
     X, y = batch_004(80)
     whole = diagnose(loss_004, by_hand, X[:32], y[:32], params_004())
-    assert whole.ok and whole.elsewhere, "the fixed 32 is right here, and other batches are told of"
+    assert whole.ok
+    assert whole.elsewhere, "the fixed 32 is right here, and of other batches it is told"
     last = diagnose(loss_004, by_hand, X[64:], y[64:], params_004())
     assert last.labels == ["constant_factor"]
     assert last.wrong == list(params_004())
