@@ -66,11 +66,13 @@ def activations(scene: Scene) -> Iterator[Edit]:
         right = f"d{Z} = d{A} * {piece.name}'({Z}), entry by entry, where {piece.name}'({Z}){formula}"
         place = tape.index[piece.first], tape.index[piece.last]
         with np.errstate(all="ignore"):
-            variants = [*missing(piece, Z), *wrong_arguments(scene, piece, Z, A), *other_layers(scene, piece, Z)]
-            variants += [*kinks(piece, Z), *wrong_formulas(piece, Z, A)]
+            variants = [*missing(piece, Z)]
+            if not piece.wider:  # of an activation and dropout together, nobody takes a derivative
+                variants += [*wrong_arguments(scene, piece, Z, A), *other_layers(scene, piece, Z)]
+                variants += [*kinks(piece, Z), *wrong_formulas(piece, Z, A)]
         for v in variants:
             family = ("slope", v.key, piece.name) if v.label != CACHE else ()
-            weight = v.weight * (0.5 if piece.wider else 1.0)
+            weight = v.weight * (0.25 if piece.wider else 1.0)
             changes = {Jump(piece.last): (piece.first, v.change)}
             yield Edit(("slope", v.key, *place), v.label, where, v.words, changes, right, family=family, weight=weight)
 

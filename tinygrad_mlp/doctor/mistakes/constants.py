@@ -104,16 +104,18 @@ def constants(scene: Scene) -> Iterator[Edit]:
     """A factor at the start, at each layer, and at each parameter; at all layers; at all weights or all biases."""
     tape, marks = scene.tape, scene.marks
     yield factor(scene, "loss", "all gradients", [At(tape.loss)], right_of_mean(scene), 12)
-    once = "takes no further factor: the 1/m is in the gradient of the loss already"
+    once = "no further factor and no other sign: the 1/m is in the gradient of the loss already"
     hidden = [layer.pre for layer in marks.layers if not layer.output]
     for layer in marks.layers:
         Z = f"d{marks.name(layer.pre)}"
-        yield factor(scene, f"pre {tape.index[layer.pre]}", Z, [At(layer.pre)], f"{Z} {once}", 6)
+        right = right_of_mean(scene) if layer.output else f"{Z} = dA * f'(Z), with {once}"
+        yield factor(scene, f"pre {tape.index[layer.pre]}", Z, [At(layer.pre)], right, 6)
     if len(hidden) > 1:
-        yield factor(scene, "hidden", "the gradient of every hidden layer", [At(z) for z in hidden], f"a layer {once}", 4)
+        yield factor(
+            scene, "hidden", "the gradient of every hidden layer", [At(z) for z in hidden], f"dZ = dA * f'(Z), with {once}", 4
+        )
     for name in tape.parameters:
-        right = f"{marks.line(name)}, and no further factor"
-        yield factor(scene, f"leaf {name}", f"d{name}", [Leaf(name)], right, 3, local=True)
+        yield factor(scene, f"leaf {name}", f"d{name}", [Leaf(name)], marks.line(name), 3, local=True)
     weights = sorted({name for layer in marks.layers for name in layer.weights})
     biases = sorted({name for layer in marks.layers for name in layer.biases} - {*weights})
     for kind, names in (("weights", weights), ("biases", biases)):
@@ -126,4 +128,4 @@ def right_of_mean(scene: Scene) -> str:
     """What the first gradient is divided by."""
     outputs = [layer for layer in scene.marks.layers if layer.output]
     name = f"d{scene.marks.name(outputs[-1].pre)}" if outputs else "the first gradient"
-    return f"{name} = (output − target), divided by m if the loss is a mean: once, there or in every dW and db"
+    return f"{name} carries the factor of the loss, 1/m for a mean, none for a sum: once, there or in every dW and db"
