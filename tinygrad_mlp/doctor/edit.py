@@ -78,7 +78,7 @@ class Edit:
 
     def split(self, c: float) -> list[tuple[str, str]]:
         """Labels and words; a factor −c is two mistakes: a factor c, and a sign."""
-        if self.constant is None or c >= 0 or self.label != "constant_factor":
+        if self.constant is None or c > -1e-9 or self.label != "constant_factor":
             return [self.named(c)]
         sign, factor = self.named(-1.0), self.named(-c)
         return [sign] if c == -1 or self.named(c) == sign else [factor, sign]

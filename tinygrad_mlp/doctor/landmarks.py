@@ -248,10 +248,15 @@ class Landmarks:
                     ends[first] = node
         for first, last in ends.items():
             if last not in self.known:
-                wider = any(piece.first is first for piece in found)
+                wider = any(piece.first is first and self.masks_only(piece.last, last) for piece in found)
                 slope = self.slope(first, last)
                 found.append(Piece(first, last, self.operation(last), None, self.layer_of[first], slope, wider))
         return found
+
+    def masks_only(self, a: Node, b: Node) -> bool:
+        """Whether b is a, times or divided by constants: an activation behind which dropout comes."""
+        between = self.tape.below([b]) - self.tape.below([a])
+        return all(len(n.edges) == 1 and n.op is not None and n.op.name in ("multiply", "divide", "where") for n in between)
 
     def inside(self, piece: Piece) -> set[Node]:
         """The values of a piece after its first one."""

@@ -75,6 +75,7 @@ def activations(scene: Scene) -> Iterator[Edit]:
             weight = v.weight * (0.25 if piece.wider else 1.0)
             changes = {Jump(piece.last): (piece.first, v.change)}
             yield Edit(("slope", v.key, *place), v.label, where, v.words, changes, right, family=family, weight=weight)
+    yield from shifted(scene)
 
 
 def missing(piece: Piece, Z: str) -> Iterator[Variant]:
@@ -114,6 +115,25 @@ def other_layers(scene: Scene, piece: Piece, Z: str) -> Iterator[Variant]:
             continue
         weight = 3 if value.kind != "value" else 1
         yield Variant(f"at {value.key}", CACHE, f"{f}' taken at {value.name} in place of {Z}", by(slope), weight)
+
+
+def shifted(scene: Scene) -> Iterator[Edit]:
+    """One activation used again and again, as over time: its derivative taken one step earlier or later."""
+    groups: dict[tuple[str, tuple[int, ...]], list[Piece]] = {}
+    for piece in scene.marks.pieces:
+        if piece.function is not None:
+            groups.setdefault((piece.name, piece.slope.shape), []).append(piece)
+    for (f, _), pieces in groups.items():
+        own = pieces[0].function
+        if len(pieces) < 2 or own is None:
+            continue
+        slopes = [piece.slope for piece in pieces]
+        start = own.from_z(np.zeros_like(slopes[0]))
+        for which, others in (("before", [start, *slopes[:-1]]), ("after", [*slopes[1:], start])):
+            changes = {Jump(p.last): (p.first, by(other)) for p, other in zip(pieces, others, strict=True)}
+            words = f"{f}' taken at the value of the step {which} it, each time"
+            right = f"the derivative of {f} in a step is taken at that step's own value"
+            yield Edit(("slope", which, f), CACHE, f"every {f}", words, changes, right, weight=2)
 
 
 def kinks(piece: Piece, Z: str) -> Iterator[Variant]:

@@ -17,6 +17,7 @@ __all__ = ["biases"]
 def biases(scene: Scene) -> Iterator[Edit]:
     """At each parameter that is broadcast: a bias, or the scale of a normalisation."""
     tape, over = scene.tape, 0 if scene.case.axis == 0 else 1
+    of_layers = {node for layer in scene.marks.layers for node, _, _ in layer.bias_edges}
     for name, p in tape.parameters.items():
         for node, i in tape.users.get(p, ()):
             own = spread(node, i)
@@ -24,10 +25,26 @@ def biases(scene: Scene) -> Iterator[Edit]:
                 continue
             Z = f"d{scene.marks.name(node)}"
             right = f"d{name} = {Z}.sum(axis={over}), shape {p.array.shape}: every sample uses {name}, so it gets the sum over them"
+            if node not in of_layers:
+                for value in scene.marks.deltas():
+                    if value.array.shape == node.array.shape and value.key != tape.index[node]:
+                        words = f"d{name} built from {value.name} in place of {Z}"
+                        changes = {Edge(node, i): from_another(scene, node, i, value.array)}
+                        key = ("bias delta", value.key, tape.index[node], i)
+                        yield Edit(key, "wrong_layer_cache", name, words, changes, right, weight=1, local=True)
             for variant, label, words, reduce in reductions(name, Z, p.array.shape, scene.case.axis):
                 key = ("bias", variant, tape.index[node], i)
                 changes = {Edge(node, i): reduced(reduce, own)}
                 yield Edit(key, label, name, words, changes, right, family=key[:2], weight=9, local=True)
+
+
+def from_another(scene: Scene, node: Node, i: int, other: Array) -> Change:
+    """What is sent, from another gradient."""
+
+    def change(g: Array, run: Run) -> Array:
+        return scene.tape.pull(node, i, other)
+
+    return change
 
 
 def spread(node: Node, i: int) -> float | Array | None:

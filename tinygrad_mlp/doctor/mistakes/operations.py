@@ -31,8 +31,9 @@ def operations(scene: Scene) -> Iterator[Edit]:
                 if x.array.shape == node.array.shape and node.op.name not in LINEAR:
                     yield from at(scene, node, i, x)
     if len(tape.forward) <= MANY:
+        inner = set().union(*(marks.inside(piece) - {piece.last} for piece in marks.pieces))
         for node in tape.forward:
-            if node in marks.data and node is not tape.loss and node not in marks.layer_of:
+            if node in marks.data and node is not tape.loss and node not in marks.layer_of and node not in inner:
                 yield factor(scene, node)
 
 

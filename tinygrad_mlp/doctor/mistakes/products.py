@@ -53,6 +53,7 @@ def products(scene: Scene) -> Iterator[Edit]:
         yield from weight_gradient(scene, layer)
         yield from other_deltas(scene, layer)
         yield from input_gradient(scene, layer)
+    yield from shifted_inputs(scene)
     layers = {layer.product for layer in scene.marks.layers}
     for node in scene.tape.forward:
         if node.op is not None and node.op.name in FACTORS and node not in scene.marks.known:
@@ -123,8 +124,32 @@ def other_deltas(scene: Scene, layer: Layer) -> Iterator[Edit]:
         parts += [("bias", f"d{b}", of_bias), ("both", f"d{W} and d{b}", of_weight | of_bias)] if of_bias else []
         for part, gradients, changes in parts:
             key = (f"{part} delta", tape.index[node], value.key)
+            weight = 0.5 if part == "input" else 2
             words = f"{gradients} built from {value.name} in place of d{Z}"
-            yield Edit(key, label, layer.title, words, changes, right, weight=2, local=part in ("weight", "bias"))
+            yield Edit(key, label, layer.title, words, changes, right, weight=weight, local=part in ("weight", "bias"))
+
+
+def shifted_inputs(scene: Scene) -> Iterator[Edit]:
+    """A weight that is used again and again, as over time: its gradient built from the input one step earlier or later."""
+    uses: dict[tuple[str, ...], list[Layer]] = {}
+    for layer in scene.marks.layers:
+        uses.setdefault(tuple(layer.weights), []).append(layer)
+    for names, layers in uses.items():
+        inputs = [operand(layer.product, layer.source) for layer in layers]
+        if len(layers) < 2 or len({x.shape for x in inputs}) > 1:
+            continue
+        later = [piece.last.array for piece in scene.marks.pieces if piece.last.array.shape == inputs[0].shape]
+        before = [np.zeros_like(inputs[0]), *inputs[:-1]]
+        after = [*inputs[1:], later[-1] if later else inputs[-1]]
+        W = " and ".join(names)
+        for which, others in (("before", before), ("after", after)):
+            changes = {
+                Edge(layer.product, layer.weight): with_operand(scene, layer.product, layer.weight, layer.source, other)
+                for layer, other in zip(layers, others, strict=True)
+            }
+            words = f"each term of d{W} built from the input of the step {which} it"
+            right = f"d{W} is the sum over the steps of the input of a step, transposed, times the gradient of that step"
+            yield Edit(("shifted input", which, W), "wrong_layer_input", f"d{W}", words, changes, right, weight=2, local=True)
 
 
 # --- d(input) ---------------------------------------------------------------------------------------------------------
@@ -154,7 +179,7 @@ def input_gradient(scene: Scene, layer: Layer) -> Iterator[Edit]:
         matrices.append((f"gradient {whose}", "wrong_weights", f"d{W} in place of {W} in d{A} = {sent}", step, 1))
     for variant, label, words, matrix, weight in matrices:
         changes = {Edge(node, i): with_operand(scene, node, i, j, matrix)}
-        family = ("weight transposed",) if variant == "transposed" else ()
+        family = ("weight", variant) if variant in ("transposed", "left out") else ()
         yield Edit(("weight", variant, place), label, layer.title, words, changes, right, family=family, weight=weight)
     yield from updated(scene, node, i, j, f"d{A} = {sent}", W, right)
 
@@ -239,4 +264,15 @@ def other_factor(scene: Scene, node: Node, i: int, x: Node) -> Iterator[Edit]:
             words = f"{value.name} in place of {title} in {of}"
             changes = {Edge(node, i): with_operand(scene, node, i, j, value.array)}
             yield Edit(("factor", *place, value.key), label, where, words, changes, right)
+        if (
+            value.array.ndim > 1
+            and value.array.mT.shape == other.shape
+            and marks.operation(node) == "matmul"
+            and value.array.size > 1
+        ):
+            words = f"{value.name}, transposed, in place of {title} in {of}"
+            changes = {Edge(node, i): with_operand(scene, node, i, j, value.array.mT)}
+            key = ("factor", *place, value.key, "transposed")
+            if not np.array_equal(value.array.mT, other):
+                yield Edit(key, "wrong_layer_cache", where, words, changes, right, weight=0.5)
     yield from updated(scene, node, i, j, of, title, right)

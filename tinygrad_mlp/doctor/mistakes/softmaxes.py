@@ -66,6 +66,9 @@ def softmaxes(scene: Scene) -> Iterator[Edit]:
             ),
         ):
             yield Edit(("softmax", variant, *place), label, where, words, {Jump(last): (first, change)}, right, weight=weight)
+        changes = {Jump(last): (first, along(first.array, -1))}
+        words = f"{Z} put for {P} in the softmax Jacobian"
+        yield Edit(("softmax", "z for p", *place), "act_derivative_wrong_argument", where, words, changes, right, weight=2)
         for axis in range(p.ndim - 1):
             words = f"the sum in the softmax Jacobian taken along axis={axis}"
             changes = {Jump(last): (first, along(p, axis))}

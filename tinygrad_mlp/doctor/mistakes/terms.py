@@ -43,7 +43,10 @@ def terms(scene: Scene) -> Iterator[Edit]:
             for which, kept in (("last", order[-1]), ("first", order[0])):
                 words = f"only the {which} of the {len(users)} terms of d{title} kept, as by = for +="
                 changes = {Edge(*edge): sent(scene, edge, 0.0) for edge in users if edge is not kept}
-                yield Edit(("only", which, tape.index[node]), "partial_batch", title, words, changes, right, weight=3)
+                of = ("only", which)
+                known = of if shared else ()
+                place = (*of, tape.index[node])
+                yield Edit(place, "partial_batch", title, words, changes, right, family=known, weight=3)
     for name, p in tape.parameters.items():
         yield updated(scene, name, p)
         for other, g in tape.gradients.items():
