@@ -15,11 +15,14 @@ from .edit import Scene
 from .evidence import NEAR, Evidence
 from .judge import NUMERIC
 from .lines import line_of_cause
-from .mistakes.batch import counts
+from .mistakes import fitted
 from .probes import confirmed, probes, unexercised
 from .search import Explanation, Search
 
 __all__ = ["diagnose"]
+
+CLOSE = 0.25
+"""The nearest explanation is told, as a guess, if it leaves at most this part of the difference; else there is none."""
 
 LARGE = 0.02
 """Seconds for one recorded pass from which on a smaller batch is searched."""
@@ -193,7 +196,7 @@ class Examination:
         differences = [row.relative for row in self.rows if row.verdict != "right"]
         if not doubtful and all(d is not None and d <= NUMERIC for d in differences):
             return self.nearly(max(d for d in differences if d is not None))
-        if whole := sure(search.complete(search.singles(counts(search.scene)))):
+        if whole := sure(search.complete(search.singles(fitted(search.scene)))):
             return self.explained(search, whole)
         whole, best = search.pairs(singles)
         candidates = sure(whole) or sure(search.almost(singles + best, NEAR)) or sure(search.blind_pairs(singles))
@@ -235,7 +238,8 @@ class Examination:
         """No edit gives the numbers: say which step it is, and what they are nearest to."""
         found = [e for e in found if not e.broken]
         partial = [e for e in found if search.evidence_in(e) > 0]
-        near = [e for e in found if e.residuals and e.residual < 0.9]
+        before = max((row.relative or 2.0 for row in self.rows if row.name in search.wrong), default=0.0)
+        near = [e for e in found if e.residuals and e.residual <= CLOSE * min(before, 1.0)]
         causes = []
         if partial:
             best = max(partial, key=lambda e: (len(e.explained), e.weight))

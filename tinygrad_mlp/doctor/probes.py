@@ -14,7 +14,7 @@ from .diagnosis import Unexercised
 from .edit import Edit
 from .evidence import Evidence
 from .judge import discrete
-from .mistakes.batch import counts
+from .mistakes import fitted
 from .search import Explanation, Search
 
 __all__ = ["Probe", "confirmed", "probes", "unexercised"]
@@ -75,14 +75,14 @@ def confirmed(explanations: list[Explanation], others: list[Probe], seconds: flo
     for probe in others:
         if probe.answer.raised is None and left and time.monotonic() < deadline:
             search = Search(probe, probe.wrong, deadline - time.monotonic())
-            edits = {edit.key: edit for edit in (*search.edits, *(counts(probe.scene) if any_counted(left) else ()))}
+            edits = {edit.key: edit for edit in (*search.edits, *(fitted(probe.scene) if any_fitted(left) else ()))}
             left = [again for e in left[:40] if (again := holds(e, search, edits, m)) is not None]
     return sorted(left, key=lambda e: -e.weight)
 
 
-def any_counted(explanations: list[Explanation]) -> bool:
+def any_fitted(explanations: list[Explanation]) -> bool:
     """Whether an edit was found from the user's numbers, and has to be found again."""
-    return any(str(edit.key[0]).startswith("counted") for e in explanations for edit in e.edits)
+    return any(str(edit.key[0]).startswith(("counted", "formula")) for e in explanations for edit in e.edits)
 
 
 def holds(e: Explanation, search: Search, edits: dict[Any, Edit], m: int) -> Explanation | None:
