@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..kernels.shapes import Array
-from .case import Case, UnjudgeableError, mapped
+from .case import Case
 from .tape import Tape
 
 __all__ = ["NUMERIC", "Judge", "discrete", "distance", "norm"]
@@ -58,7 +58,7 @@ class Judge:
 
     Attributes
     ----------
-    noise : by how much the true gradient of each parameter moves when every number of the data moves by its last bit
+    noise : by how much the true gradient of each parameter moves when every operation is rounded at random
     size : the norm of the true gradient of each parameter
     eps : the unit of the last bit of the user's arithmetic
     """
@@ -74,24 +74,11 @@ class Judge:
 
     @classmethod
     def of(cls, case: Case, tape: Tape, user: Mapping[str, Array]) -> Judge:
-        """Measured by computing the gradient again with data changed in their last bits."""
+        """Measured by computing the gradient again with every operation rounded at random."""
         kinds = [case.precision, *(u.dtype for u in user.values() if u.dtype.kind == "f")]
         eps = float(max(np.finfo(kind).eps for kind in kinds))
         rng = np.random.default_rng(0)
-
-        def shifted(x: Array) -> Array:
-            if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or discrete(x):
-                return x
-            return np.asarray(x * (1 + eps * rng.uniform(-1, 1, x.shape)), np.float64)
-
-        moved: list[dict[str, Array]] = []
-        for _ in range(DRAWS):
-            params = {name: shifted(p) for name, p in case.params.items()}
-            try:
-                moved.append(case.at(mapped(case.X, shifted), case.y, params).tape().gradients)
-            except UnjudgeableError:  # the loss insists on a dtype or a value: then only the sizes tell
-                break
-        return cls(tape.gradients, moved, eps)
+        return cls(tape.gradients, [tape.rounded(rng, eps) for _ in range(DRAWS)], eps)
 
     def sketched(self) -> Judge:
         """One that looks at some entries of large gradients only."""

@@ -161,14 +161,14 @@ class Search:
                     return None
                 straight = here[name] + move * slope
                 if distance(landed[name], straight) <= 1e-9 * max(norm(straight), norm(here[name])):
-                    return c + move
+                    return tidy(c + move)
                 step = 1e-4  # not linear: with small steps from now on
                 continue
             c += move
             if abs(move) <= 1e-13 * max(abs(c), 1e-3):
                 break
             step = 1e-4 * max(abs(c), 1e-2)
-        return c
+        return tidy(c)
 
     # --- the search ---------------------------------------------------------------------------------------------------
 
@@ -266,6 +266,11 @@ class Search:
                 if whole := self.complete(self.fitted((first,), (0.0,), second)):
                     return whole
         return []
+
+
+def tidy(c: float) -> float:
+    """Zero for what is zero but for rounding: zeros are exact."""
+    return 0.0 if abs(c) < 1e-12 else c
 
 
 def is_plain(c: float) -> bool:

@@ -101,6 +101,32 @@ class Tape:
         found: Array = pull_back(shadow, shadow.op, g, None, False, False, None)[0][1]
         return found
 
+    def rounded(self, rng: np.random.Generator, eps: float) -> dict[str, Array]:
+        """The gradients with every result, forward and backward, moved at random by its last bit: what rounding may do.
+
+        Monte Carlo arithmetic (Parker 1997): where digits are lost, as in 1 − a for an a near 1, the results scatter.
+        """
+
+        def moved(x: Array) -> Array:
+            return x * (1 + eps * rng.uniform(-1, 1, x.shape)) if x.dtype.kind == "f" else x
+
+        values: dict[Node, Array] = {}
+        inputs: dict[Node, list[Any]] = {}
+        arrived: dict[Node, Array] = {self.loss: np.ones_like(self.loss.array)}
+        with np.errstate(all="ignore"):
+            for node in self.forward:
+                if node.op is None:
+                    continue
+                inputs[node] = list(node.arrays or ())
+                for i, x in node.edges:
+                    inputs[node][i] = values.get(x, x.array)
+                values[node] = moved(np.asarray(node.op.forward(*inputs[node], **node.params)))
+            for node in self.order:
+                for i, x in node.edges if node in arrived else ():
+                    sent = moved(self.pull(node, i, arrived[node], values[node], inputs[node]))
+                    arrived[x] = arrived[x] + sent if x in arrived else sent
+        return {name: arrived.get(p, np.zeros_like(p.array)) for name, p in self.parameters.items()}
+
     def below(self, start: Sequence[Node]) -> set[Node]:
         """The nodes whose gradients depend on those of the given ones, and they themselves."""
         seen: set[Node] = set()
