@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -204,9 +205,8 @@ def read_gradients(result: Any, params: Mapping[str, Array]) -> Answer:
         if array.dtype.kind != "f":
             remarks.append(f"the gradient of {name} is not an array of real numbers but {array.dtype}")
             continue
-        if array.shape != p.shape and squeezed(array.shape) == squeezed(p.shape):
-            if array.shape != p.T.shape or array.ndim < 2 or array.shape == p.shape:
-                remarks.append(f"the gradient of {name} has shape {array.shape}, its parameter {p.shape}: the same numbers")
+        if array.shape != p.shape and squeezed(array.shape) == squeezed(p.shape) and fits(array.shape, p.shape):
+            remarks.append(f"the gradient of {name} has shape {array.shape}, its parameter {p.shape}: the same numbers")
             array = array.reshape(p.shape)
         found[name] = array
     extra = [str(key) for key in result if key not in used and key not in params]
@@ -218,6 +218,11 @@ def read_gradients(result: Any, params: Mapping[str, Array]) -> Answer:
 def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     """A shape without its ones."""
     return tuple(n for n in shape if n != 1)
+
+
+def fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether W − dW keeps the number of entries: (1, n) beside (n,) does, (n,) beside (n, 1) grows to (n, n)."""
+    return math.prod(np.broadcast_shapes(shape, wanted)) == math.prod(wanted)
 
 
 def key_of(name: str, result: Mapping[Any, Any], params: Mapping[str, Any]) -> Any:

@@ -78,6 +78,7 @@ class Diagnosis:
     unexercised : what this batch could not show
     elsewhere : what is wrong on other data, though not on this batch
     alternatives : other single explanations that give the same numbers
+    legend : what names stand for that are not the user's own, such as Z1
     """
 
     ok: bool
@@ -87,6 +88,7 @@ class Diagnosis:
     unexercised: list[Unexercised] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
     alternatives: list[Cause] = field(default_factory=list)
+    legend: dict[str, str] = field(default_factory=dict)
 
     @property
     def wrong(self) -> list[str]:

@@ -107,7 +107,10 @@ class Evidence:
             if row.verdict != "shape" or row.user_shape is None:
                 continue
             text = f"the gradient of {row.name} has shape {row.user_shape}, {row.name} itself {row.shape}"
-            if row.user_shape == row.shape[::-1]:
+            if int(np.prod(row.user_shape)) == int(np.prod(row.shape)) and len(row.user_shape) != len(row.shape):
+                grown = np.broadcast_shapes(row.user_shape, row.shape)
+                text += f": {row.name} − rate · gradient would broadcast to {grown}; sum with keepdims=True"
+            elif row.user_shape == row.shape[::-1]:
                 text += ": transposed"
             elif row.user_shape == ():
                 text += ": it was summed to one number"

@@ -18,11 +18,15 @@ from .lines import line_of_cause
 from .mistakes import fitted
 from .probes import confirmed, probes, unexercised
 from .search import Explanation, Search
+from .tape import At
 
 __all__ = ["diagnose"]
 
 CLOSE = 0.25
 """The nearest explanation is told, as a guess, if it leaves at most this part of the difference; else there is none."""
+
+UNLIKELY = {"op", "term", "factor", "times at"}
+"""Edits of single operations, which are told only where nothing else explains the numbers."""
 
 LARGE = 0.02
 """Seconds for one recorded pass from which on a smaller batch is searched."""
@@ -157,6 +161,11 @@ class Examination:
             elif probe.wrong:
                 search = Search(probe, probe.wrong, min(self.left(), 2.0))
                 whole = search.complete(search.singles())
+                if whole and whole[0].labels == ["eps_ignored"]:
+                    self.remarks.append(
+                        f"with {probe.words}, an eps that is not differentiated would show: rows there are confident"
+                    )
+                    continue
                 why = (
                     "; ".join(f"{c.words} ({c.label})" for c in self.causes(whole[0])) if whole else "no single mistake explains it"
                 )
@@ -231,8 +240,10 @@ class Examination:
         others: list[Cause] = []
         for other in whole[1:6]:
             known = {cause.label for cause in (*causes, *others)}
-            others += [c for c in self.causes(other, search) if len(other.edits) == 1 and c.label not in known]
-        return Diagnosis(False, self.rows, causes, self.remarks, alternatives=others)
+            likely = len(other.edits) == 1 and 2 * other.weight >= whole[0].weight and other.edits[0].key[0] not in UNLIKELY
+            others += [c for c in self.causes(other, search) if likely and c.label not in known]
+        text = " ".join(f"{c.words} {c.right}" for c in (*causes, *others))
+        return Diagnosis(False, self.rows, causes, self.remarks, alternatives=others, legend=search.scene.marks.legend(text))
 
     def unexplained(self, search: Search, found: list[Explanation]) -> Diagnosis:
         """No edit gives the numbers: say which step it is, and what they are nearest to."""
@@ -248,21 +259,23 @@ class Examination:
             causes = self.causes(best, search)
         elif near:
             causes = self.causes(min(near, key=lambda e: e.residual), search, tentative=True)
-        self.remarks.append(self.step(search.scene, set(search.wrong)))
-        return Diagnosis(False, self.rows, causes, self.remarks)
+        step = self.step(search.scene, set(search.wrong))
+        self.remarks.append(step)
+        text = " ".join([step, *(f"{c.words} {c.right}" for c in causes)])
+        return Diagnosis(False, self.rows, causes, self.remarks, legend=search.scene.marks.legend(text))
 
     def step(self, scene: Scene, wrong: set[str]) -> str:
         """Between which values the first fault lies, told from which parameters are right."""
         for layer in reversed(scene.marks.layers):
-            names = dict.fromkeys((*layer.weights, *layer.biases))
-            mine = [n for n in names if n in wrong]
+            mine = [n for n in dict.fromkeys((*layer.weights, *layer.biases)) if n in wrong]
             if mine:
                 Z, gradients = f"d{scene.marks.name(layer.pre)}", " and ".join(f"d{n}" for n in mine)
-                first = f"{Z}, from which {gradients} are built, or a step before it"
-                alone = f"the line that computes {gradients}: {Z} itself is right"
-                return f"counted from the loss, the first wrong gradient is at {layer.title}: look at " + (
-                    first if len(mine) == len(names) else alone
-                )
+                built = "is built" if len(mine) == 1 else "are built"
+                fed = set(scene.tape.touched({At(layer.pre): None}))  # what is right and comes of dZ says that dZ is right
+                where = f"look at {Z}, from which {gradients} {built}, or a step before it"
+                if fed - wrong:
+                    where = f"look at the line that computes {gradients}: {Z} itself is right"
+                return f"counted from the loss, the first wrong gradient is at {layer.title}: {where}"
         return f"look at the lines that compute {' and '.join(f'd{name}' for name in sorted(wrong))}"
 
     def causes(self, e: Explanation, search: Search | None = None, tentative: bool = False) -> list[Cause]:

@@ -23,6 +23,12 @@ __all__ = ["SLOPES", "Function", "Landmarks", "Layer", "Piece", "Value"]
 RECTIFIERS = {"relu", "maximum", "where", "multiply", "clip"}
 """The operations of which a result that equals max(0, x) is a ReLU, also where all x are positive."""
 
+SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "matmul": "@", "pow": "**"}
+SHORT = 28
+"""Longer expressions are no names."""
+
+LINEAR = {"add", "subtract", "positive", "negative"}
+
 PRODUCTS = {"matmul", "linear", "contract", "vecdot"}
 
 
@@ -247,7 +253,8 @@ class Landmarks:
                 if layer is not None:
                     ends[first] = node
         for first, last in ends.items():
-            if last not in self.known:
+            linear = last.op is not None and last.op.name in LINEAR
+            if last not in self.known and not linear and not self.layer_of[first].output:
                 wider = any(piece.first is first and self.masks_only(piece.last, last) for piece in found)
                 slope = self.slope(first, last)
                 found.append(Piece(first, last, self.operation(last), None, self.layer_of[first], slope, wider))
@@ -326,11 +333,51 @@ class Landmarks:
         return stores(code).get(instruction, "")
 
     def name(self, node: Node) -> str:
-        """A value's name in a sentence."""
+        """A value's name in a sentence; of what has none, the expression if it is short."""
         if node in self.names:
             return self.names[node]
+        text = self.expression(node)
+        if text and len(text) <= SHORT:
+            return text
         after = next((piece.name for piece in self.pieces if piece.first is node and piece.function is not None), "")
         return f"[the argument of {after}]" if after else f"[the result of {self.operation(node)}]"
+
+    def expression(self, node: Node, depth: int = 3) -> str:
+        """What a value is computed by, from values that have names; empty where that is not to be said in a line."""
+        if node.op is None or depth == 0:
+            return self.title.get(node, "")
+        parts = [self.operand(x, depth) for x in node.inputs]
+        if not all(parts) or any(p for p in node.params.values() if p not in (None, False, "mean", "sum")):
+            return ""
+        if len(parts) == 2 and node.op.name in SIGNS:
+            return f"({parts[0]} {SIGNS[node.op.name]} {parts[1]})"
+        if node.op.name == "linear":
+            return f"({parts[0]} @ {parts[1]} + {parts[2]})"
+        return f"{node.op.name}({', '.join(parts)})"
+
+    def operand(self, x: Any, depth: int) -> str:
+        """An operand in an expression."""
+        if isinstance(x, Node):
+            return self.names.get(x) or self.expression(x, depth - 1)
+        if isinstance(x, (bool, int, float)) or (isinstance(x, np.ndarray) and x.ndim == 0):
+            return f"{float(x):.4g}"
+        if (
+            isinstance(x, np.ndarray)
+            and isinstance(self.case.X, np.ndarray)
+            and x.shape == self.case.X.shape
+            and np.array_equal(x, self.case.X)
+        ):
+            return "X"
+        return "mask" if isinstance(x, np.ndarray) and x.ndim and len(np.unique(x)) <= 2 and 0 in x else ""
+
+    def legend(self, text: str) -> dict[str, str]:
+        """What the names in a text stand for that are not the user's own."""
+        found = {}
+        for node, name in self.names.items():
+            formula = "" if node in self.title or name == self.variable(node) else self.expression(node)
+            if formula and re.search(rf"\bd?{re.escape(name)}\b", text):
+                found[name] = formula[1:-1] if formula.startswith("(") and formula.endswith(")") else formula
+        return found
 
     def line(self, parameter: str) -> str:
         """The line of the chain rule that gives a parameter's gradient."""
@@ -339,7 +386,8 @@ class Landmarks:
             Z, source = f"d{self.name(layer.pre)}", layer.product.inputs[layer.source]
             X = self.name(source) if isinstance(source, Node) else "X"
             if parameter in layer.biases:
-                return f"d{parameter} = {Z}.sum(axis={over})"
+                keep = ", keepdims=True" if self.tape.parameters[parameter].array.ndim > 1 else ""
+                return f"d{parameter} = {Z}.sum(axis={over}{keep})"
             if parameter in layer.weights:
                 return f"d{parameter} = {X}.T @ {Z}" if layer.weight == 1 else f"d{parameter} = {Z} @ {X}.T"
         return f"d{parameter} is the sum of what each use of {parameter} sends back"

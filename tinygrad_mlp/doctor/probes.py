@@ -125,35 +125,34 @@ def always(fixed: tuple[str, str]) -> Callable[[float], tuple[str, str]]:
 
 
 NEEDED = {
-    "act_derivative_missing": "an input or a bias that takes pre-activations below 0, where the derivative is not 1",
-    "act_derivative_wrong_formula": "an input that takes the pre-activations to other sizes",
-    "act_derivative_wrong_argument": "larger pre-activations, where f' at Z and at A differ",
-    "relu_kink": "a row of zeros with zero biases, which makes a pre-activation exactly 0",
-    "transposed": "weights that are not symmetric",
-    "wrong_weights": "weights that differ from each other",
-    "updated_weights": "a gradient that is not zero",
-    "partial_batch": "a batch of several rows",
-    "accumulated": "a batch of several rows",
-    "label_error": "rows with different labels",
-    "dropout_mask": "a mask that drops something",
-    "eps_ignored": "a confident row: a probability near 0 or 1",
-    "missing_batch_mean": "a batch of two or more rows",
+    ("slope", "missing"): "an input or a bias that takes some pre-activations to where the derivative is not 1",
+    ("weight", "transposed"): "weights that are not symmetric",
+    ("transposed", ""): "a gradient that is not symmetric",
+    ("dropout", "mask"): "a mask that drops something",
 }
+"""For the mistakes that one batch may hide, the input that shows them."""
 
 
 def unexercised(evidence: Evidence) -> list[Unexercised]:
-    """The mistakes that would leave every number of this batch as it is, one a label and place."""
-    found: dict[tuple[str, str], Unexercised] = {}
-    if evidence.case.m == 1:
+    """The mistakes that would leave every number of this batch as it is, and what would show them."""
+    case, true = evidence.case, evidence.tape.gradients
+    found: list[Unexercised] = []
+    silent = [name for name, g in true.items() if not g.any()]
+    if silent:
+        names = ", ".join(f"d{name}" for name in silent)
+        needed = "weights that are not zero, and units that are active"
+        found.append(Unexercised("gradient_zero", f"the true {names} is zero here: no mistake on its way can show", needed))
+    if case.m == 1:
         words = "with m = 1 a 1/m that is missing, or applied twice, changes nothing"
-        found["missing_batch_mean", ""] = Unexercised("missing_batch_mean", words, NEEDED["missing_batch_mean"])
-    search = Search(evidence, list(evidence.tape.parameters), 2.0)
+        found.append(Unexercised("missing_batch_mean", words, "a batch of two or more rows"))
+    if isinstance(case.y, np.ndarray) and case.m > 1 and case.y.ndim and np.all(case.y == np.take(case.y, [0], axis=case.axis)):
+        found.append(Unexercised("label_error", "all labels are the same: no misplaced one can show", "rows with different labels"))
+    search = Search(evidence, list(true), 2.0)
     for edit in evidence.edits:
-        known = edit.constant is None and edit.label in NEEDED and edit.weight >= 1 and edit.key[0] != "all"
-        if not known or edit.label == "act_derivative_wrong_formula" or search.late():
+        shows = NEEDED.get((edit.key[0], edit.key[1] if edit.key[0] != "transposed" else ""))
+        if shows is None or search.late() or set(search.touched(edit)) <= {*silent}:
             continue
         gradients = search.run((edit,), (0.0,))
         if gradients is not None and all(search.judge.same(name, g, gradients[name]) for name, g in search.true.items()):
-            words = f"{edit.words} would change nothing here"
-            found.setdefault((edit.label, edit.where), Unexercised(edit.label, words, NEEDED[edit.label]))
-    return list(found.values())
+            found.append(Unexercised(edit.label, f"{edit.words} would change nothing here", shows))
+    return found

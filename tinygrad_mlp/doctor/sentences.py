@@ -80,18 +80,23 @@ def decimal(x: float) -> str:
     return "0" if x == 0 else f"{x:.2g}" if x >= 0.01 else f"{x:.0e}"
 
 
+def every_of(n: int) -> str:
+    """``Both``, ``All 3`` …"""
+    return "Both" if n == 2 else f"All {n}"
+
+
 def verdict(d: Diagnosis) -> str:
     """The finding in a sentence."""
     wrong, right = d.wrong, [row.name for row in d.rows if row.verdict == "right"]
     n = len(d.rows)
     if not wrong:
-        every = f"All {n} gradients are right" if n > 1 else sentence_start(f"{called(d.rows[0].name)} is right")
+        every = f"{every_of(n)} gradients are right" if n > 1 else sentence_start(f"{called(d.rows[0].name)} is right")
         return f"{every} on this batch, but not on other data." if d.elsewhere else f"{every} on this batch."
     if len(wrong) == n and all(row.verdict == "missing" for row in d.rows):
         refused = next((plain(text) for text in d.remarks if text.startswith(REFUSED)), "manual() returned no gradient")
         return f"There is no gradient to judge: {refused}."
     if not right:
-        all_of = f"All {n} gradients are wrong" if n > 1 else sentence_start(f"{called(wrong[0])} is wrong")
+        all_of = f"{every_of(n)} gradients are wrong" if n > 1 else sentence_start(f"{called(wrong[0])} is wrong")
         return all_of + (f": {listed([called(name) for name in wrong])}." if 1 < n <= MANY else ".")
     if n > 2 * MANY or len(wrong) > MANY:
         some = [called(name) for name in wrong[:MANY]] + ([f"{len(wrong) - MANY} more"] if len(wrong) > MANY else [])
@@ -209,7 +214,9 @@ def page(d: Diagnosis) -> Page:
             lead = f"I do not know what was done, but it is at this step: {step}."
             remarks.remove(step)
     same = [f"[{cause.label}] {reordered(plain(cause.words))}." for cause in d.alternatives]
+    names = ", ".join(f"{plain(name)} = {plain(formula)}" for name, formula in d.legend.items())
     sections = [
+        ("Names that are not yours", [names] if names else []),
         ("Noticed", [capital(text) + ("" if text.endswith((".", "!", "?")) else ".") for text in remarks]),
         ("On other data", [capital(plain(text)) + "." for text in d.elsewhere]),
         ("The same numbers would come from", same if len(same) <= MANY else [*same[:MANY], f"and {len(same) - MANY} more."]),

@@ -11,6 +11,7 @@ from ...kernels.shapes import Array
 from ..edit import Edit, Scene
 from ..landmarks import SLOPES, Piece
 from ..tape import Change, Jump, Run
+from .head import output_line
 
 __all__ = ["activations", "by", "instead"]
 
@@ -64,6 +65,10 @@ def activations(scene: Scene) -> Iterator[Edit]:
         Z, A = marks.name(piece.first), marks.name(piece.last)
         formula = f" = {piece.function.of_z.replace('Z', Z)}" if piece.function is not None else ""
         right = f"d{Z} = d{A} * {piece.name}'({Z}), entry by entry, where {piece.name}'({Z}){formula}"
+        if piece.layer is not None and piece.layer.output:
+            right = output_line(scene)
+        elif piece.function is None:
+            right = f"d{Z} = d{A} times the derivative of {A} with respect to {Z}, entry by entry"
         place = tape.index[piece.first], tape.index[piece.last]
         with np.errstate(all="ignore"):
             variants = [*missing(piece, Z)]
@@ -113,6 +118,9 @@ def other_layers(scene: Scene, piece: Piece, Z: str) -> Iterator[Variant]:
             slope = own.from_a(value.array)
         else:
             continue
+        if value.kind == "value" and own is not None:
+            words = f"{value.name} put for the result of {f} in {f}' = {own.of_a}"
+            yield Variant(f"from {value.key}", WRONG, words, by(own.from_a(value.array)), 1)
         weight = 3 if value.kind != "value" else 1
         yield Variant(f"at {value.key}", CACHE, f"{f}' taken at {value.name} in place of {Z}", by(slope), weight)
 
@@ -154,7 +162,7 @@ def wrong_formulas(piece: Piece, Z: str, A: str) -> Iterator[Variant]:
     """A formula that is near to the derivative, or the derivative of another activation."""
     z, a, d, f = piece.first.array, piece.last.array, piece.slope, piece.name
     if piece.layer is not None and piece.layer.output and piece.function is not None:
-        words = f"the derivative of {f} applied twice: on top of a gradient of {Z} that contains it already"
+        words = f"the derivative of {f} applied twice: once more to a gradient of {Z} that contains it already"
         yield Variant("square", "output_derivative_extra", words, by(d * d), 3)
     elif f != "relu":
         yield Variant("square", FORMULA, f"the square of {f}'", by(d * d), 2)

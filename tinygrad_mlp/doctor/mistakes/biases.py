@@ -24,7 +24,9 @@ def biases(scene: Scene) -> Iterator[Edit]:
             if own is None or node.array.ndim < 1 or p.array.size == node.array.size or node not in scene.marks.data:
                 continue
             Z = f"d{scene.marks.name(node)}"
-            right = f"d{name} = {Z}.sum(axis={over}), shape {p.array.shape}: every sample uses {name}, so it gets the sum over them"
+            keep = "" if p.array.ndim < 2 else ", keepdims=True"
+            line = f"d{name} = {Z}.sum(axis={over}{keep}), shape {p.array.shape}"
+            right = f"{line}: every sample uses {name}, so it gets the sum over them"
             if node not in of_layers:
                 for value in scene.marks.deltas():
                     if value.array.shape == node.array.shape and value.key != tape.index[node]:
@@ -86,6 +88,9 @@ def reductions(b: str, Z: str, shape: tuple[int, ...], axis: int) -> Iterator[tu
     mean = f"the mean of all entries of {Z} in place of d{b}"
     yield "mean of all", wrong, mean, lambda g: np.asarray(g.mean())
     yield "mean of all repeated", wrong, mean, lambda g: np.full(shape, g.mean())
+    flat = f"{Z} summed over axis={over} without keepdims=True: shape ({n},) beside {shape}"
+    if shape != (n,):
+        yield "no keepdims", wrong, flat, lambda g: g.sum(axis=over).reshape(n) if g.sum(axis=over).size == n else g
     other = f"{Z} summed along axis={along} in place of axis={over}"
     yield "other axis", wrong, other, lambda g: fitting(g.sum(axis=along))
     yield "other axis kept", wrong, other, lambda g: g.sum(axis=along, keepdims=True)

@@ -9,6 +9,7 @@ from typing import Any
 from ...kernels.shapes import Array
 from ..edit import Constant, Edit, Scene
 from ..tape import At, Change, Changes, Leaf, Site
+from .head import output_line
 
 __all__ = ["constants", "name_constant", "times"]
 
@@ -33,18 +34,16 @@ def near(a: float, b: float, close: float = CLOSE) -> bool:
 def sizes_in(scene: Scene) -> list[tuple[float, str]]:
     """Numbers that occur in this computation: what a factor may come from."""
     m = scene.case.m
-    found: dict[float, str] = {}
+    found: list[tuple[float, str]] = []
     for layer in scene.marks.layers:
-        shape = layer.pre.array.shape
+        shape, size = layer.pre.array.shape, layer.pre.array.size
         if shape:
-            found.setdefault(float(shape[-1]), f"the {shape[-1]} outputs of {layer.title}")
-        entries = f"the {layer.pre.array.size} entries of {scene.marks.name(layer.pre)}"
-        found.setdefault(float(layer.pre.array.size), f"the mean over all {entries[4:]}" if layer.output else entries)
+            found.append((float(shape[0 if scene.case.axis == -1 else -1]), f"the {shape[-1]} outputs of {layer.title}"))
+        entries = f"{size} entries of {scene.marks.name(layer.pre)}"
+        found.append((float(size), f"the mean over all {entries}" if layer.output else f"the {entries}"))
     if has_square(scene):
-        found[2.0] = "the 2 of a square"
-    found.pop(float(m), None)
-    found.pop(1.0, None)
-    return list(found.items())
+        found.append((2.0, "the 2 of a square"))
+    return [(number, meaning) for number, meaning in found if number not in (1.0, float(m))]
 
 
 def has_square(scene: Scene) -> bool:
@@ -77,12 +76,13 @@ def name_constant(c: float, scene: Scene, where: str, close: float = CLOSE, loca
         return "double_batch_mean", f"{where} divided by m = {m} twice more{flipped}"
     if near(c, 2, close) and (local or not has_square(scene)):
         return "accumulated", f"{where} twice as large: added twice, or onto an old one that was not cleared"
-    for number, meaning in sizes_in(scene):
-        if near(size, number, close):
-            label = "missing_batch_mean" if meaning.startswith("the mean over all") else "constant_factor"
-            return label, f"{where} {size:.6g} times too large{flipped}, as if by {meaning}"
-        if near(size, 1 / number, close):
-            return "constant_factor", f"{where} {number:.6g} times too small{flipped}, as if by {meaning}"
+    large = [meaning for number, meaning in sizes_in(scene) if near(size, number, close)]
+    small = [meaning for number, meaning in sizes_in(scene) if near(size, 1 / number, close)]
+    if large:
+        label = "missing_batch_mean" if large[0].startswith("the mean over all") else "constant_factor"
+        return label, f"{where} {size:.6g} times too large{flipped}, as if by {' or '.join(large)}"
+    if small:
+        return "constant_factor", f"{where} {1 / size:.6g} times too small{flipped}, as if by {' or '.join(small)}"
     for n in range(2, 4097):
         if near(size * n, m, close):
             return "constant_factor", f"{where} divided by {n} in place of m = {m}{flipped}"
@@ -103,12 +103,12 @@ def factor(scene: Scene, key: str, where: str, sites: Sequence[Site], right: str
 def constants(scene: Scene) -> Iterator[Edit]:
     """A factor at the start, at each layer, and at each parameter; at all layers; at all weights or all biases."""
     tape, marks = scene.tape, scene.marks
-    yield factor(scene, "loss", "all gradients", [At(tape.loss)], right_of_mean(scene), 12)
+    yield factor(scene, "loss", "all gradients", [At(tape.loss)], output_line(scene), 12)
     once = "no further factor and no other sign: the 1/m is in the gradient of the loss already"
     hidden = [layer.pre for layer in marks.layers if not layer.output]
     for layer in marks.layers:
         Z = f"d{marks.name(layer.pre)}"
-        right = right_of_mean(scene) if layer.output else f"{Z} = dA * f'(Z), with {once}"
+        right = output_line(scene) if layer.output else f"{Z} = dA * f'(Z), with {once}"
         yield factor(scene, f"pre {tape.index[layer.pre]}", Z, [At(layer.pre)], right, 6)
     if len(hidden) > 1:
         yield factor(
@@ -122,10 +122,3 @@ def constants(scene: Scene) -> Iterator[Edit]:
         if len(names) > 1:
             right = f"the gradients of the {kind} take no further factor"
             yield factor(scene, kind, f"the gradients of all {kind}", [Leaf(n) for n in names], right, 3)
-
-
-def right_of_mean(scene: Scene) -> str:
-    """What the first gradient is divided by."""
-    outputs = [layer for layer in scene.marks.layers if layer.output]
-    name = f"d{scene.marks.name(outputs[-1].pre)}" if outputs else "the first gradient"
-    return f"{name} carries the factor of the loss, 1/m for a mean, none for a sum: once, there or in every dW and db"

@@ -13,7 +13,7 @@ from ..edit import Scene
 from ..landmarks import Layer
 from ..tape import At, Change, Changes, Run
 
-__all__ = ["Head", "head_of", "softmax"]
+__all__ = ["Head", "head_of", "output_line", "softmax"]
 
 LOGARITHMS = {
     "cross_entropy", "binary_cross_entropy_with_logits", "log", "log1p", "log2", "log_softmax", "logsumexp", "logaddexp",
@@ -129,3 +129,36 @@ def scale_of(scene: Scene, z: Array, g: Array, difference: Array, wide: bool) ->
         return largest
     above = [1 / n for n in (1, scene.case.m, z.size) if 1 / n >= abs(largest)]  # an eps makes every row smaller
     return float(min(above) * np.sign(largest)) if above else None
+
+
+def output_line(scene: Scene) -> str:
+    """The line of the chain rule at the end of the network, as the recorded loss has it: dZ2 = (P − Y) / m, 2 (A − Y) / m …"""
+    for layer in scene.marks.layers:
+        head = head_of(scene, layer)
+        if head is None:
+            continue
+        m, size = scene.case.m, head.z.size
+        if head.scale is not None:
+            return f"d{head.name} = {over(head.scale, '(P − Y)', m, size)}, where P is the {head.f} of {head.name}"
+        piece = next((p for p in scene.marks.pieces if p.first is head.node), None)
+        a = head.z if piece is None else piece.last.array.T if head.columns else piece.last.array
+        slope = np.ones_like(head.z) if piece is None else piece.slope.T if head.columns else piece.slope
+        difference = None if head.t is None else (a - head.t) * slope
+        norm = 0.0 if difference is None else float(np.vdot(difference, difference))
+        if difference is None or norm == 0 or not np.isfinite(norm):
+            continue
+        s = float(np.vdot(difference, head.g)) / norm
+        if np.linalg.norm(head.g - s * difference) <= 1e-9 * np.linalg.norm(head.g):
+            A = head.name if piece is None else scene.marks.name(piece.last)
+            times = "" if piece is None else f" * {piece.name}'({head.name})"
+            return f"d{head.name} = {over(s, f'({A} − Y)', m, size)}{times}"
+    return "the gradient of the loss carries its factor, 1/m for a mean and none for a sum: once, there or in every dW and db"
+
+
+def over(s: float, difference: str, m: int, size: int) -> str:
+    """A difference times a number, written as people do: 2 (A − Y) / m."""
+    for k in (1, 2):
+        for n, text in ((1, ""), (m, f" / {m}, the size of the batch"), (size, f" / {size}, the number of all outputs")):
+            if np.isclose(s, k / n, rtol=1e-9):
+                return f"{'2 ' if k == 2 else ''}{difference}{text}"
+    return f"{s:.6g} {difference}"

@@ -9,7 +9,7 @@ import numpy as np
 from ...kernels.shapes import Array
 from ..edit import Edit, Scene
 from ..tape import Changes, Run
-from .head import Head, head_of, softmax
+from .head import Head, head_of, output_line, softmax
 
 __all__ = ["outputs"]
 
@@ -21,7 +21,7 @@ def outputs(scene: Scene) -> Iterator[Edit]:
         if head is None:
             continue
         with np.errstate(all="ignore"):
-            found = [*extra(head), *(fused(scene, head) if head.scale is not None else unfused(scene, head))]
+            found = [*extra(scene, head), *(fused(scene, head) if head.scale is not None else unfused(scene, head))]
         yield from found
 
 
@@ -30,10 +30,10 @@ def edit(head: Head, variant: str, label: str, words: str, changes: Changes, rig
     return Edit(("output", variant, head.place), label, head.layer.title, words, changes, right, weight=weight)
 
 
-def extra(head: Head) -> Iterator[Edit]:
+def extra(scene: Scene, head: Head) -> Iterator[Edit]:
     """A derivative on top of the gradient that contains it already."""
     z, p, Z = head.z, head.p, head.name
-    right = f"d{Z} = (P − Y) / m for a mean loss: the derivative of {head.f} is in it already"
+    right = f"{output_line(scene)}: the derivative of the output is in it already"
     slopes = [
         ("A * (1 − A)", p * (1 - p)),
         ("1 − A**2", 1 - p * p),
@@ -62,7 +62,7 @@ def fused(scene: Scene, head: Head) -> Iterator[Edit]:
     z, p, t, s, Z = head.z, head.p, head.t, head.scale, head.name
     if t is None or s is None:
         return
-    right = f"d{Z} = (P − Y) / m for a mean loss: the derivative of {head.f} and that of the logarithm are both in it"
+    right = f"{output_line(scene)}: the derivative of {head.f} and that of the logarithm are both in it"
     whole = s * (p - t)
     if not np.allclose(head.g, whole, rtol=1e-11, atol=1e-13 * float(np.max(np.abs(head.g), initial=0))):
         exact = f"the eps in the logarithm, or its clip, takes part: d{Z} = (P − Y) · p/(p + eps), row by row, over m"
@@ -98,10 +98,33 @@ def unfused(scene: Scene, head: Head) -> Iterator[Edit]:
     if head.t is None:
         return
     Z, m = head.name, scene.case.m
-    right = f"d{Z} = dA · the derivative of the output activation: for cross-entropy alone the two cancel to P − Y"
+    right = output_line(scene)
+    yield from without_targets(scene, head, right)
     for piece in scene.marks.pieces:
         if piece.first is head.node:
             a = piece.last.array.T if head.columns else piece.last.array
             words = f"d{Z} = A − Y, as if the loss were the one that cancels the derivative of {piece.name}"
-            yield edit(head, "as if fused", "output_derivative_missing", words, head.instead((a - head.t) / m), right, 2)
+            yield edit(
+                head,
+                "as if fused",
+                "output_derivative_missing",
+                words,
+                head.instead((a - head.t) / m),
+                f"{right}: it cancels for cross-entropy alone",
+                2,
+            )
             return
+
+
+def without_targets(scene: Scene, head: Head, right: str) -> Iterator[Edit]:
+    """For a squared error, the targets not subtracted."""
+    piece = next((p for p in scene.marks.pieces if p.first is head.node), None)
+    a, slope = (head.z, np.ones_like(head.z)) if piece is None else (piece.last.array, piece.slope)
+    if piece is not None and head.columns:
+        a, slope = a.T, slope.T
+    difference = (a - head.t) * slope
+    norm = float(np.vdot(difference, difference))
+    s = float(np.vdot(difference, head.g)) / norm if norm else 0.0
+    if s and np.linalg.norm(head.g - s * difference) <= 1e-9 * np.linalg.norm(head.g):
+        words = f"the targets not subtracted in d{head.name}"
+        yield edit(head, "targets forgotten", "label_error", words, head.instead(s * a * slope), right, 2)
