@@ -97,7 +97,6 @@ def test_changes_are_what_they_say() -> None:
         lambda g: {**g, "X": 3},
         lambda g: {n: np.asfortranarray(a) for n, a in g.items()},
         lambda g: {n: a.reshape(1, -1) if a.ndim == 1 else a for n, a in g.items()},
-        lambda g: {n: a.reshape(-1, 1) if a.ndim == 1 else a for n, a in g.items()},
         lambda g: {n: a.astype(np.float32) for n, a in g.items()},
         lambda g: {n: a.astype(np.longdouble) for n, a in g.items()},
     ],
@@ -105,6 +104,22 @@ def test_changes_are_what_they_say() -> None:
 def test_right_in_every_form(form: Any) -> None:
     d = diagnose(loss, lambda *a: form(right(*a)), X, Y, PARAMS)
     assert d.labels == ["correct"], d
+
+
+def test_a_bias_that_would_broadcast_is_wrong() -> None:
+    columns = diagnose(loss, lambda *a: {n: g.reshape(-1, 1) if g.ndim == 1 else g for n, g in right(*a).items()}, X, Y, PARAMS)
+    assert columns.labels == ["bias_axis"]
+    assert columns.wrong == ["b1", "b2"]
+    assert any("broadcast to (5, 5)" in remark for remark in columns.remarks)
+    columns_wanted = {n: p.reshape(1, -1).T if p.ndim == 1 else p for n, p in PARAMS.items()}
+
+    def of_columns(X: Any, y: Any, p: Params) -> Any:
+        return nn.cross_entropy((p["W2"].T @ np.tanh(p["W1"].T @ X.T + p["b1"]) + p["b2"]).T, y)
+
+    flat = diagnose(
+        of_columns, lambda X, y, p: right(X, y, {n: w.ravel() if n[0] == "b" else w for n, w in p.items()}), X, Y, columns_wanted
+    )
+    assert flat.wrong == ["b1", "b2"]
 
 
 @pytest.mark.parametrize(

@@ -67,11 +67,11 @@ def test_the_report_of_a_cause() -> None:
     ("wrong", "right", "verdict"),
     [
         ([], ["W"], "dW is right on this batch."),
-        ([], ["W1", "b1"], "All 2 gradients are right on this batch."),
+        ([], ["W1", "b1"], "Both gradients are right on this batch."),
         (["W"], [], "dW is wrong."),
         (["W1"], ["b1"], "dW1 is wrong, db1 is right."),
         (["W1"], ["b1", "W2", "b2"], "dW1 is wrong; db1, W2 and b2 are right.".replace("W2 and b2", "dW2 and db2")),
-        (["W1", "b1"], [], "All 2 gradients are wrong: dW1 and db1."),
+        (["W1", "b1"], [], "Both gradients are wrong: dW1 and db1."),
         (["fc.weight"], ["b"], "The gradient of fc.weight is wrong, db is right."),
         ([f"W{i}" for i in range(8)], ["b"], "8 of 9 gradients are wrong: dW0, dW1, dW2, dW3, dW4, dW5 and 2 more; the other 1"),
     ],

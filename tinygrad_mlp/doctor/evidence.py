@@ -109,7 +109,8 @@ class Evidence:
             text = f"the gradient of {row.name} has shape {row.user_shape}, {row.name} itself {row.shape}"
             if int(np.prod(row.user_shape)) == int(np.prod(row.shape)) and len(row.user_shape) != len(row.shape):
                 grown = np.broadcast_shapes(row.user_shape, row.shape)
-                text += f": {row.name} − rate · gradient would broadcast to {grown}; sum with keepdims=True"
+                how = "with keepdims=True" if len(row.user_shape) < len(row.shape) else "without keepdims, or reshape"
+                text += f": {row.name} − rate · gradient would broadcast to {grown}; sum {how}"
             elif row.user_shape == row.shape[::-1]:
                 text += ": transposed"
             elif row.user_shape == ():

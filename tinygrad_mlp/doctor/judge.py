@@ -68,9 +68,13 @@ class Judge:
         self.picks = {name: sketch(g) if sketched else None for name, g in true.items()}
         self.size = {name: norm(self.view(name, g)) for name, g in true.items()}
         self.noise = {
-            name: max((distance(self.view(name, g), self.view(name, other[name])) for other in moved), default=0.0)
+            name: min(max((distance(self.view(name, g), self.view(name, o[name])) for o in moved), default=0.0), self.lost(name))
             for name, g in true.items()
         }
+
+    def lost(self, name: str) -> float:
+        """Rounding does not take more than three quarters of the digits: beyond that a tie was broken, or a kink crossed."""
+        return float(self.eps**0.25) * self.size[name]
 
     @classmethod
     def of(cls, case: Case, tape: Tape, user: Mapping[str, Array]) -> Judge:

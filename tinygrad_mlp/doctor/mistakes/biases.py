@@ -91,6 +91,9 @@ def reductions(b: str, Z: str, shape: tuple[int, ...], axis: int) -> Iterator[tu
     flat = f"{Z} summed over axis={over} without keepdims=True: shape ({n},) beside {shape}"
     if shape != (n,):
         yield "no keepdims", wrong, flat, lambda g: g.sum(axis=over).reshape(n) if g.sum(axis=over).size == n else g
+    column = f"{Z} summed over axis={over} as a column, shape ({n}, 1), beside {shape}"
+    if shape == (n,) and n > 1:
+        yield "as a column", wrong, column, lambda g: g.sum(axis=over).reshape(-1, 1)
     other = f"{Z} summed along axis={along} in place of axis={over}"
     yield "other axis", wrong, other, lambda g: fitting(g.sum(axis=along))
     yield "other axis kept", wrong, other, lambda g: g.sum(axis=along, keepdims=True)
