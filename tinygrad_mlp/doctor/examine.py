@@ -158,7 +158,7 @@ class Examination:
             error = probe.answer.raised
             if error is not None:
                 found.elsewhere.append(f"with {probe.words}, manual() raises {type(error).__name__}: {error}")
-            elif probe.wrong:
+            elif any(row.relative is None or row.relative > NUMERIC for row in probe.rows if row.verdict != "right"):
                 search = Search(probe, probe.wrong, min(self.left(), 2.0))
                 whole = search.complete(search.singles())
                 if whole and whole[0].labels == ["eps_ignored"]:
@@ -195,6 +195,8 @@ class Examination:
         doubtful: list[Explanation] = []
 
         def sure(found: list[Explanation]) -> list[Explanation]:
+            if not found:
+                return []
             left = confirmed(found, others, self.left(), search.scene.case.m)
             doubtful.extend([] if left else found)
             return left
@@ -207,8 +209,8 @@ class Examination:
             return self.nearly(max(d for d in differences if d is not None))
         if whole := sure(search.complete(search.singles(fitted(search.scene)))):
             return self.explained(search, whole)
-        whole, best = search.pairs(singles)
-        candidates = sure(whole) or sure(search.almost(singles + best, NEAR)) or sure(search.blind_pairs(singles))
+        whole, best = search.pairs(singles, sure)
+        candidates = whole or sure(search.almost(singles + best, NEAR)) or search.blind_pairs(singles, sure)
         if candidates:
             return self.explained(search, candidates)
         if doubtful:
@@ -231,9 +233,11 @@ class Examination:
         harmless = [c for c in causes if c.label == "eps_ignored" and sizes.get(c.words, 2.0) <= NEAR]
         for cause in harmless:
             self.remarks.append(f"{cause.words}: it moves these gradients by less than {NEAR:.0e}, and is no mistake by itself")
-        if whole[0].edits[0].key[:2] == ("slope", "half at kink"):
-            harmless = causes
-            self.remarks.append(f"{causes[0].words}: at a kink every slope between the two sides is a right one")
+        kinks = {edit.words for edit in whole[0].edits if any(str(part).endswith("at kink") for part in edit.key)}
+        for cause in causes:
+            if cause.words in kinks:
+                harmless.append(cause)
+                self.remarks.append(f"{cause.words}: at a kink every slope between the two sides is a right one")
         causes = [cause for cause in causes if cause not in harmless]
         if not causes:
             return self.well()

@@ -77,7 +77,7 @@ def confirmed(explanations: list[Explanation], others: list[Probe], seconds: flo
             search = Search(probe, probe.wrong, deadline - time.monotonic())
             edits = {edit.key: edit for edit in (*search.edits, *(fitted(probe.scene) if any_fitted(left) else ()))}
             left = [again for e in left[:40] if (again := holds(e, search, edits, m)) is not None]
-    return sorted(left, key=lambda e: -e.weight)
+    return left
 
 
 def any_fitted(explanations: list[Explanation]) -> bool:

@@ -17,6 +17,9 @@ from .judge import distance, norm
 
 __all__ = ["Explanation", "Search"]
 
+Accept = Callable[[list["Explanation"]], list["Explanation"]]
+"""What is left of explanations when other data have been asked."""
+
 BEAM = 24
 """How many first mistakes are followed by a second one."""
 
@@ -126,7 +129,7 @@ class Search:
             if c is None or any(abs(c - other) <= 1e-9 * max(abs(c), abs(other)) for other in seen):
                 continue
             seen.append(c)
-            if abs(c - extra.constant.neutral) <= 1e-12:
+            if abs(c - extra.constant.neutral) <= (1e-3 if extra.constant.neutral == 1 else 1e-12):  # nobody errs by so little
                 continue
             found = self.run((*edits, extra), (*constants, c))
             if found is not None:
@@ -217,19 +220,19 @@ class Search:
             found.extend(self.fitted(first.edits, first.constants, edit))
         return found
 
-    def pairs(self, singles: Sequence[Explanation]) -> tuple[list[Explanation], list[Explanation]]:
-        """Two mistakes, then three: those that explain everything, and the best of the others."""
+    def pairs(self, singles: Sequence[Explanation], sure: Accept) -> tuple[list[Explanation], list[Explanation]]:
+        """Two mistakes, then three: those that explain everything and that are sure, and the best of the others."""
         best: list[Explanation] = []
         for first in self.promising(singles)[:BEAM]:
             seconds = self.followed(first)
-            if whole := self.complete(seconds):
+            if whole := sure(self.complete(seconds)):
                 return whole, best
             best += [e for e in seconds if len(e.explained) > len(first.explained) and not e.broken]
             if self.late():
                 return [], best
         best.sort(key=lambda e: (-len(e.explained), -e.weight))
         for second in best[: BEAM // 4]:
-            if whole := self.complete(self.followed(second)):
+            if whole := sure(self.complete(self.followed(second))):
                 return whole, best
             if self.late():
                 break
@@ -252,7 +255,7 @@ class Search:
             sizes[edit.named(c)[1]] = max(moved, default=float("inf"))
         return sizes
 
-    def blind_pairs(self, singles: Sequence[Explanation]) -> list[Explanation]:
+    def blind_pairs(self, singles: Sequence[Explanation], sure: Accept) -> list[Explanation]:
         """Every two edits: for two mistakes of which neither alone gives any of the numbers."""
         fitting = {e.edits[0].key: e.edits[0] for e in singles if not e.broken}
         edits = sorted(fitting.values(), key=lambda e: -e.weight)
@@ -263,7 +266,7 @@ class Search:
                     continue
                 if self.late():
                     return []
-                if whole := self.complete(self.fitted((first,), (0.0,), second)):
+                if whole := sure(self.complete(self.fitted((first,), (0.0,), second))):
                     return whole
         return []
 

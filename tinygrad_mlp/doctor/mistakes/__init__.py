@@ -10,6 +10,7 @@ from .constants import constants
 from .dropout import dropout
 from .formulas import formulas
 from .indexing import indexing
+from .kinks import kinks
 from .labels import labels
 from .operations import operations
 from .outputs import outputs
@@ -22,6 +23,7 @@ __all__ = ["fitted", "mistakes"]
 
 CHAPTERS = (
     constants, activations, operations, products, biases, outputs, softmaxes, labels, batch, indexing, penalties, dropout, terms,
+    kinks,
 )  # fmt: skip
 
 

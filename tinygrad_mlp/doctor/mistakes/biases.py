@@ -21,7 +21,8 @@ def biases(scene: Scene) -> Iterator[Edit]:
     for name, p in tape.parameters.items():
         for node, i in tape.users.get(p, ()):
             own = spread(node, i)
-            if own is None or node.array.ndim < 1 or p.array.size == node.array.size or node not in scene.marks.data:
+            same = p.array.size == node.array.size and node not in of_layers
+            if own is None or node.array.ndim < 1 or same or node not in scene.marks.data:
                 continue
             Z = f"d{scene.marks.name(node)}"
             keep = "" if p.array.ndim < 2 else ", keepdims=True"

@@ -121,4 +121,4 @@ def constants(scene: Scene) -> Iterator[Edit]:
     for kind, names in (("weights", weights), ("biases", biases)):
         if len(names) > 1:
             right = f"the gradients of the {kind} take no further factor"
-            yield factor(scene, kind, f"the gradients of all {kind}", [Leaf(n) for n in names], right, 3)
+            yield factor(scene, kind, f"the gradients of all {kind}", [Leaf(n) for n in names], right, 3, local=True)

@@ -13,7 +13,7 @@ from ..edit import Edit, Scene
 from ..tape import Change, Changes, Edge, Run
 from .constants import times
 
-__all__ = ["dropout", "is_scalar_factor"]
+__all__ = ["dropout", "is_mask", "is_scalar_factor"]
 
 
 def is_mask(x: Any) -> bool:

@@ -12,7 +12,7 @@ from ..edit import Constant, Edit, Scene
 from ..tape import At, Edge, Run
 from .activations import by, instead
 from .constants import name_constant, scaled
-from .dropout import is_scalar_factor
+from .dropout import is_mask, is_scalar_factor
 
 __all__ = ["operations"]
 
@@ -48,6 +48,8 @@ def at(scene: Scene, node: Node, i: int, x: Node) -> Iterator[Edit]:
     label = formula if any(node in marks.inside(piece) for piece in marks.pieces) else "act_derivative_missing"
     if is_scalar_factor(node):
         label = "constant_factor"
+    if any(is_mask(a) for j, a in enumerate(node.arrays or ()) if j != i):
+        label = formula = "dropout_mask"
     left_out = f"the factor of {name} at {title} left out"
     yield Edit(
         ("op", "missing", *place),
@@ -94,4 +96,4 @@ def factor(scene: Scene, node: Node) -> Edit:
     constant = Constant(2.0, 1.0, named)
     key = ("times at", scene.tape.index[node])
     words = f"{title}, the gradient of what {scene.marks.operation(node)} gives"
-    return Edit(key, "constant_factor", title, words, scaled([At(node)]), f"{title} takes no further factor", constant, weight=2)
+    return Edit(key, "constant_factor", title, words, scaled([At(node)]), f"{title} takes no further factor", constant, weight=0.5)

@@ -109,7 +109,7 @@ def updated(scene: Scene, name: str, p: Node) -> Edit:
         f"the updated {name}",
         lambda c: {Leaf(name): stepped(c)},
         f"return d{name}; the update comes after",
-        Constant(0.01, float("nan"), named),
+        Constant(0.01, 0.0, named),
         family=("updated returned",),
         weight=0.5,
         local=True,
