@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, ShapeError, TensorTypeError
+from ..errors import DataError, TensorTypeError
 from ..kernels.shapes import Array
 from ..tensor import Tensor
 from ..trees import leaves
 from .tape import Tape
 
-__all__ = ["Answer", "Case", "UnjudgeableError", "as_gradients", "mapped", "read_gradients"]
+__all__ = ["Answer", "Case", "UnjudgeableError", "as_gradients", "described", "mapped", "read_gradients"]
 
 Loss = Callable[[Any, Any, dict[str, Any]], Any]
 Manual = Callable[[Any, Any, dict[str, Any]], Any]
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
     gradients: dict[str, Array]
     remarks: list[str]
-    raised: Exception | None = None
+    raised: BaseException | None = None
     changed: tuple[str, ...] = ()
 
 
@@ -69,12 +69,23 @@ def mapped(tree: Any, f: Callable[[Any], Any]) -> Any:
 
 def as_floating(x: Any) -> Array:
     """A parameter as an array of floating numbers."""
-    array = np.array(x.array if isinstance(x, Tensor) else x)
+    try:
+        array = np.array(x.array if isinstance(x, Tensor) else x)
+    except ValueError:
+        raise UnjudgeableError("a parameter is an array of numbers; this one has rows of different lengths") from None
     if array.dtype.kind in "biu":
         array = array.astype(np.float64)
     if array.dtype.kind != "f":
         raise UnjudgeableError(f"a parameter is an array of real numbers, not {array.dtype}")
     return array
+
+
+def described(error: BaseException) -> str:
+    """An exception of the user's in a line, whatever its text does."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # its own __str__ fails
+        return type(error).__name__
 
 
 def wide(x: Any) -> Any:
@@ -103,6 +114,8 @@ class Case:
         self.loss, self.manual = loss, manual
         self.X, self.y = as_data(X), as_data(y)
         self.params = {str(name): as_floating(value) for name, value in params.items()}
+        self.keys = {str(name): name for name in params}
+        """The user's own names, which may be no strings."""
         self.m, self.axis = batch_of(self.X, self.y)
         given = [*(("X", a) for a in leaves(self.X)), *(("y", a) for a in leaves(self.y)), *self.params.items()]
         for name, array in given:
@@ -114,13 +127,13 @@ class Case:
 
     def at(self, X: Any, y: Any, params: Mapping[str, Any]) -> Case:
         """The same functions with other data."""
-        return Case(self.loss, self.manual, X, y, params)
+        return Case(self.loss, self.manual, X, y, {self.keys.get(str(n), n): p for n, p in params.items()})
 
     def tape(self) -> Tape:
         """The true backward pass, in float64."""
         leaves = {name: Tensor(wide(p), requires_grad=True) for name, p in self.params.items()}
         try:
-            value = self.loss(wide(self.X), copy.deepcopy(self.y), dict(leaves))
+            value = self.loss(wide(self.X), copy.deepcopy(self.y), {self.keys[n]: leaf for n, leaf in leaves.items()})
         except Exception as error:
             raise UnjudgeableError(
                 f"the loss cannot be computed: loss(X, y, params) raised {type(error).__name__}: {error}"
@@ -146,14 +159,14 @@ class Case:
             raise TensorTypeError("there is no function to ask: only gradients were given")
         X, y, params = copy.deepcopy(self.X), copy.deepcopy(self.y), {n: p.copy() for n, p in self.params.items()}
         kept = {n: p.copy() for n, p in params.items()}
-        given = dict(params)
+        given = {self.keys[n]: p for n, p in params.items()}
         try:
             with np.errstate(all="ignore"):
                 result = self.manual(X, y, given)
-        except Exception as error:  # whatever the user's code raises is the finding
+        except (Exception, SystemExit) as error:  # whatever the user's code raises is the finding
             return Answer({}, [], error)
         changed = tuple(n for n, p in params.items() if not np.array_equal(p, kept[n], equal_nan=True))
-        replaced = tuple(n for n in params if n in given and given[n] is not params[n])
+        replaced = tuple(n for n in params if given.get(self.keys[n], params[n]) is not params[n])
         answer = read_gradients(result, self.params)
         return answer._replace(changed=tuple(dict.fromkeys((*changed, *replaced))))
 
@@ -209,7 +222,7 @@ def read_gradients(result: Any, params: Mapping[str, Array]) -> Answer:
             remarks.append(f"the gradient of {name} has shape {array.shape}, its parameter {p.shape}: the same numbers")
             array = array.reshape(p.shape)
         found[name] = array
-    extra = [str(key) for key in result if key not in used and key not in params]
+    extra = [str(key) for key in result if key not in used and str(key) not in params]
     if extra:
         remarks.append(f"returned besides, and not looked at: {', '.join(extra)}")
     return Answer(found, remarks)
@@ -229,6 +242,9 @@ def key_of(name: str, result: Mapping[Any, Any], params: Mapping[str, Any]) -> A
     """Under which key a gradient was returned: the parameter's name, or dW1, grad_W1, W1_grad …"""
     if name in result:
         return name
+    by_text = {str(key): key for key in result}
+    if name in by_text:
+        return by_text[name]
     wanted = {
         form.lower()
         for form in (f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"dL_d{name}", f"dL{name}", f"d{name}_", name)
@@ -243,5 +259,5 @@ def as_gradients(gradients: Any, params: Mapping[str, Array]) -> Answer:
     """Gradients that were given as numbers."""
     answer = read_gradients(gradients, params)
     if answer.raised is not None:
-        raise ShapeError("gradients= is a dict of name to array, as manual(X, y, params) returns it")
+        raise TensorTypeError("gradients= is a dict of name to array, as manual(X, y, params) returns it")
     return answer

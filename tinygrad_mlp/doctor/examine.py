@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import TensorTypeError
-from .case import Case
+from ..errors import SettingError, TensorTypeError
+from .case import Case, described
 from .diagnosis import Cause, Diagnosis
 from .edit import Scene
 from .evidence import NEAR, Evidence
 from .judge import NUMERIC
 from .lines import line_of_cause
 from .mistakes import fitted
-from .probes import confirmed, probes, unexercised
+from .probes import Probe, confirmed, probes, unexercised
 from .search import Explanation, Search
 from .tape import At
 
@@ -66,6 +66,8 @@ def diagnose(
     ------
     DataError
         If the loss itself cannot be judged: it fails, is no number, depends on chance.
+    SettingError
+        If ``seconds`` is no time.
     TensorTypeError
         If neither ``manual`` nor ``gradients`` is given, or ``params`` is no dict.
 
@@ -87,6 +89,8 @@ def diagnose(
     """
     if (manual is None) == (gradients is None):
         raise TensorTypeError("diagnose() compares with manual=, a function, or with gradients=, a dict: give one of them")
+    if not isinstance(seconds, (int, float)) or not seconds > 0:
+        raise SettingError(f"seconds is how long the search may take, a number above 0 (got {seconds!r})")
     case = Case(loss, manual, X, y, params if params is not None else {})
     return Examination(case, gradients, time.monotonic() + seconds).diagnosis()
 
@@ -118,18 +122,18 @@ class Examination:
             return repeated
         return self.ill(self.evidence.wrong) if self.evidence.wrong else self.well()
 
-    def of_exception(self, error: Exception) -> Diagnosis:
+    def of_exception(self, error: BaseException) -> Diagnosis:
         """manual() did not return gradients."""
         given = {"X": self.case.X, "y": self.case.y, **self.case.params}
         shapes = ", ".join(f"{name} {x.shape}" for name, x in given.items() if isinstance(x, np.ndarray))
-        self.remarks.insert(0, f"manual(X, y, params) raised {type(error).__name__}: {error}. It was called with {shapes}")
+        self.remarks.insert(0, f"manual(X, y, params) raised {described(error)}. It was called with {shapes}")
         return Diagnosis(False, self.rows, [], self.remarks)
 
     def repeated(self) -> Diagnosis | None:
         """Whether a second call returns something else: then something was kept from the first one."""
         user, true, second = self.evidence.user, self.evidence.tape.gradients, self.case.ask()
         if second.raised is not None:
-            what = f"raised {type(second.raised).__name__}: {second.raised}"
+            what = f"raised {described(second.raised)}"
             self.remarks.append(f"called a second time with the same data, manual() {what}")
             return None
         other = {name: second.gradients.get(name, np.zeros_like(u)) for name, u in user.items()}
@@ -157,21 +161,27 @@ class Examination:
         for probe in probes(self.case):
             error = probe.answer.raised
             if error is not None:
-                found.elsewhere.append(f"with {probe.words}, manual() raises {type(error).__name__}: {error}")
+                found.elsewhere.append(f"with {probe.words}, manual() raises {described(error)}")
             elif any(row.relative is None or row.relative > NUMERIC for row in probe.rows if row.verdict != "right"):
-                search = Search(probe, probe.wrong, min(self.left(), 2.0))
-                whole = search.complete(search.singles())
-                if whole and whole[0].labels == ["eps_ignored"]:
-                    self.remarks.append(
-                        f"with {probe.words}, an eps that is not differentiated would show: rows there are confident"
-                    )
-                    continue
-                why = (
-                    "; ".join(f"{c.words} ({c.label})" for c in self.causes(whole[0])) if whole else "no single mistake explains it"
-                )
-                wrong = " and ".join(f"d{name}" for name in probe.wrong)
-                found.elsewhere.append(f"with {probe.words}, {wrong} would be wrong: {why}")
+                self.look(probe, found)
         return found
+
+    def look(self, probe: Probe, found: Diagnosis) -> None:
+        """What is wrong on other data; what is no mistake by itself is remarked on at most."""
+        search = Search(probe, probe.wrong, min(self.left(), 2.0))
+        singles = search.singles()
+        whole = search.complete(singles) or search.pairs(singles, lambda e: e)[0]
+        why = "no mistake that is known here explains it"
+        if whole:
+            excuses = self.excuses(whole[0], search, near=1.0)
+            causes = [cause for cause in self.causes(whole[0]) if cause.words not in excuses]
+            if not causes:
+                eps = [words for words in excuses if "eps" in words]
+                self.remarks += [f"with {probe.words} it would show: {words}" for words in eps]
+                return
+            why = "; ".join(f"{cause.words} ({cause.label})" for cause in causes)
+        wrong = " and ".join(f"d{name}" for name in probe.wrong)
+        found.elsewhere.append(f"with {probe.words}, {wrong} would be wrong: {why}")
 
     # --- something is wrong -------------------------------------------------------------------------------------------
 
@@ -229,16 +239,9 @@ class Examination:
     def explained(self, search: Search, whole: list[Explanation]) -> Diagnosis:
         """The mistakes are known, the likeliest explanation first."""
         causes = self.causes(whole[0], search)
-        sizes = search.effects(whole[0])
-        harmless = [c for c in causes if c.label == "eps_ignored" and sizes.get(c.words, 2.0) <= NEAR]
-        for cause in harmless:
-            self.remarks.append(f"{cause.words}: it moves these gradients by less than {NEAR:.0e}, and is no mistake by itself")
-        kinks = {edit.words for edit in whole[0].edits if any(str(part).endswith("at kink") for part in edit.key)}
-        for cause in causes:
-            if cause.words in kinks:
-                harmless.append(cause)
-                self.remarks.append(f"{cause.words}: at a kink every slope between the two sides is a right one")
-        causes = [cause for cause in causes if cause not in harmless]
+        excuses = self.excuses(whole[0], search)
+        self.remarks += [f"{words}: {why}" for words, why in excuses.items()]
+        causes = [cause for cause in causes if cause.words not in excuses]
         if not causes:
             return self.well()
         others: list[Cause] = []
@@ -248,6 +251,18 @@ class Examination:
             others += [c for c in self.causes(other, search) if likely and c.label not in known]
         text = " ".join(f"{c.words} {c.right}" for c in (*causes, *others))
         return Diagnosis(False, self.rows, causes, self.remarks, alternatives=others, legend=search.scene.marks.legend(text))
+
+    def excuses(self, e: Explanation, search: Search, near: float = NEAR) -> dict[str, str]:
+        """What is no mistake by itself, by its words: a small eps, another slope at a kink."""
+        found: dict[str, str] = {}
+        sizes = search.effects(e)
+        for edit, c in zip(e.edits, e.constants, strict=True):
+            label, words = edit.named(c)
+            if label == "eps_ignored" and sizes[words] <= near:
+                found[words] = f"it moves these gradients by less than {near:.0e}, and is no mistake by itself"
+            if any(str(part).endswith("at kink") for part in edit.key):
+                found[words] = "at a kink every slope between the two sides is a right one"
+        return found
 
     def unexplained(self, search: Search, found: list[Explanation]) -> Diagnosis:
         """No edit gives the numbers: say which step it is, and what they are nearest to."""

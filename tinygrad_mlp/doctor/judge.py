@@ -102,7 +102,8 @@ class Judge:
 
     def same(self, name: str, a: Array, b: Array) -> bool:
         """Whether two arrays, of which what is looked at was taken, are one gradient, rounding aside."""
-        return distance(a, b) <= self.tolerance(name, max(norm(a), norm(b)))
+        d = distance(a, b)
+        return d < math.inf and d <= self.tolerance(name, max(norm(a), norm(b)))
 
     def relative(self, a: Array, b: Array) -> float:
         """‖a − b‖ over the larger norm: 0 for equal, at most 2."""

@@ -100,6 +100,11 @@ class Layer:
     output: bool = False
 
     @property
+    def axis(self) -> int:
+        """The axis of the samples in its values: rows in Z = X W + b, columns in Z = W X + b."""
+        return -1 if self.weight == 0 and self.pre.array.ndim == 2 else 0
+
+    @property
     def title(self) -> str:
         """What it is called in a sentence."""
         return f"layer {self.number}"
@@ -381,8 +386,8 @@ class Landmarks:
 
     def line(self, parameter: str) -> str:
         """The line of the chain rule that gives a parameter's gradient."""
-        over = 0 if self.case.axis == 0 else 1
         for layer in self.layers:
+            over = 0 if layer.axis == 0 else 1
             Z, source = f"d{self.name(layer.pre)}", layer.product.inputs[layer.source]
             X = self.name(source) if isinstance(source, Node) else "X"
             if parameter in layer.biases:

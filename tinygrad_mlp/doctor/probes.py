@@ -105,6 +105,9 @@ def same_constant(edit: Edit, c: float, other: float, m: int, n: int) -> Edit | 
     if edit.constant is None or m == n:
         return edit if edit.constant is None or np.isclose(c, other, rtol=1e-3, atol=1e-9) else None
     label, words = edit.named(c)
+    if m > 1 and n > 1 and np.isclose(abs(c), m / (m - 1), rtol=1e-6) and np.isclose(abs(other), n / (n - 1), rtol=1e-6):
+        fixed = "constant_factor", f"{edit.where} divided by m − 1 = {m - 1} in place of m = {m}"
+        return replace(edit, constant=edit.constant._replace(naming=always(fixed)))
     if np.isclose(c, other, rtol=1e-3, atol=1e-9):
         if label not in ("missing_batch_mean", "double_batch_mean"):
             return edit

@@ -150,6 +150,8 @@ def kinks(piece: Piece, Z: str) -> Iterator[Variant]:
     if piece.name != "relu":
         return
     yield Variant("kink", "relu_kink", f"the derivative of relu taken as 1 where {Z} is exactly 0", by(1.0 * (z >= 0)), 1)
+    upstream = f"the gradient that arrives set to 0 where it is negative itself, not where {Z} is"
+    yield Variant("upstream", FORMULA, upstream, lambda g, run: np.where(g > 0, g, 0.0), 2)
     if np.any(d[z == 0] != 0):  # NumPy's maximum shares a tie
         zero = f"the derivative of relu taken as 0 where {Z} is exactly 0, as it mostly is"
         yield Variant("zero at kink", "relu_kink", zero, by(1.0 * (z > 0)), 2)

@@ -61,8 +61,9 @@ def weightings(m: int) -> Iterator[tuple[str, str, str, Array, float]]:
 
 def batch(scene: Scene) -> Iterator[Edit]:
     """For the whole pass, for a layer, for one weight, for one bias; along the batch, and along time or positions."""
-    m, axis = scene.case.m, scene.case.axis
+    m = scene.case.m
     for layer in scene.marks.layers:
+        axis = layer.axis
         shape, place = layer.pre.array.shape, scene.tape.index[layer.pre]
         axes = [axis] if m > 1 and shape and shape[axis] == m else []
         axes += [k for k in range(1, len(shape) - 1) if shape[k] > 1]
@@ -91,15 +92,15 @@ def places(scene: Scene, layer: Layer, weights: Array, axis: int) -> Iterator[tu
 
 def counts(scene: Scene) -> Iterator[Edit]:
     """How often each sample was counted, found from the user's numbers: whole numbers that are not all the same."""
-    m, axis = scene.case.m, scene.case.axis
+    m = scene.case.m
     for layer in scene.marks.layers:
-        if 1 < m <= MANY and layer.pre.array.ndim and layer.pre.array.shape[axis] == m:
+        if 1 < m <= MANY and layer.pre.array.ndim and layer.pre.array.shape[layer.axis] == m:
             yield from counted(scene, layer)
 
 
 def counted(scene: Scene, layer: Layer) -> Iterator[Edit]:
     """The same for one layer."""
-    m, axis = scene.case.m, scene.case.axis
+    m, axis = scene.case.m, layer.axis
     for part, where, changes, local in places(scene, layer, np.ones(m), axis):
         true = scene.tape.gradients
         names = [n for n in scene.tape.touched(changes) if n in scene.user and scene.user[n].shape == true[n].shape]

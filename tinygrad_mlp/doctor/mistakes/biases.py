@@ -16,15 +16,16 @@ __all__ = ["biases"]
 
 def biases(scene: Scene) -> Iterator[Edit]:
     """At each parameter that is broadcast: a bias, or the scale of a normalisation."""
-    tape, over = scene.tape, 0 if scene.case.axis == 0 else 1
-    of_layers = {node for layer in scene.marks.layers for node, _, _ in layer.bias_edges}
+    tape = scene.tape
+    of_layers = {node: layer.axis for layer in scene.marks.layers for node, _, _ in layer.bias_edges}
     for name, p in tape.parameters.items():
         for node, i in tape.users.get(p, ()):
             own = spread(node, i)
             same = p.array.size == node.array.size and node not in of_layers
             if own is None or node.array.ndim < 1 or same or node not in scene.marks.data:
                 continue
-            Z = f"d{scene.marks.name(node)}"
+            axis = of_layers.get(node, scene.case.axis)
+            Z, over = f"d{scene.marks.name(node)}", 0 if axis == 0 else 1
             keep = "" if p.array.ndim < 2 else ", keepdims=True"
             line = f"d{name} = {Z}.sum(axis={over}{keep}), shape {p.array.shape}"
             right = f"{line}: every sample uses {name}, so it gets the sum over them"
@@ -35,7 +36,7 @@ def biases(scene: Scene) -> Iterator[Edit]:
                         changes = {Edge(node, i): from_another(scene, node, i, value.array)}
                         key = ("bias delta", value.key, tape.index[node], i)
                         yield Edit(key, "wrong_layer_cache", name, words, changes, right, weight=1, local=True)
-            for variant, label, words, reduce in reductions(name, Z, p.array.shape, scene.case.axis):
+            for variant, label, words, reduce in reductions(name, Z, p.array.shape, axis):
                 key = ("bias", variant, tape.index[node], i)
                 changes = {Edge(node, i): reduced(reduce, own)}
                 yield Edit(key, label, name, words, changes, right, family=key[:2], weight=9, local=True)

@@ -76,6 +76,8 @@ def name_constant(c: float, scene: Scene, where: str, close: float = CLOSE, loca
         return "double_batch_mean", f"{where} divided by m = {m} twice more{flipped}"
     if near(c, 2, close) and (local or not has_square(scene)):
         return "accumulated", f"{where} twice as large: added twice, or onto an old one that was not cleared"
+    if m > 2 and near(size, m / (m - 1), close):
+        return "constant_factor", f"{where} divided by m − 1 = {m - 1} in place of m = {m}{flipped}"
     large = [meaning for number, meaning in sizes_in(scene) if near(size, number, close)]
     small = [meaning for number, meaning in sizes_in(scene) if near(size, 1 / number, close)]
     if large:
@@ -96,7 +98,15 @@ def scaled(sites: Sequence[Site]) -> Callable[[float], Changes]:
 
 def factor(scene: Scene, key: str, where: str, sites: Sequence[Site], right: str, weight: float, local: bool = False) -> Edit:
     """A factor at some sites."""
-    constant = Constant(2.0, 1.0, lambda c: name_constant(c, scene, where, local=local))
+    nodes = [site[1] for site in sites if site[0] == "at"]
+    shared = any(len(scene.tape.users[p]) > 1 for node in nodes for p in scene.tape.below([node]) if p in scene.marks.title)
+
+    def named(c: float) -> tuple[str, str]:
+        if c == 0 and shared and key != "loss":
+            return "partial_batch", f"{where} left at zero: not all uses of the parameters counted, as by = for +="
+        return name_constant(c, scene, where, local=local)
+
+    constant = Constant(2.0, 1.0, named)
     return Edit(("times", key), "constant_factor", where, where, scaled(sites), right, constant, weight=weight, local=local)
 
 

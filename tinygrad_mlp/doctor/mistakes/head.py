@@ -75,7 +75,7 @@ class Head(NamedTuple):
 def head_of(scene: Scene, layer: Layer) -> Head | None:
     """The end of the network at a last layer; None if its values are not one row or column a sample."""
     tape, node = scene.tape, layer.pre
-    z, columns = node.array, scene.case.axis == -1
+    z, columns = node.array, layer.axis == -1
     if not layer.output or z.ndim not in (1, 2) or z.dtype.kind != "f":
         return None
     rows = z.T if columns else z
@@ -97,7 +97,7 @@ def targets(y: object, z: Array, columns: bool) -> Array | None:
     """The targets in the shape of the outputs: one-hot rows of labels, or the numbers themselves."""
     if not isinstance(y, np.ndarray) or not z.ndim or y.dtype.kind not in "biuf":
         return None
-    y = y.T if columns and y.ndim == 2 else y
+    y = y.T if columns and y.ndim == 2 and y.T.shape == z.shape else y
     if y.shape == z.shape:
         return y.astype(np.float64)
     flat = y.reshape(-1)

@@ -31,7 +31,7 @@ def ends_in_number(scene: Scene, node: Node) -> bool:
         users = list(dict.fromkeys(user for user, _ in scene.tape.users[node]))
         if len(users) != 1:
             return False
-        if node.array.size == 1 and users[0] in scene.marks.data:
+        if node.array.size == 1 and users[0] in scene.marks.data:  # a term of the loss
             return users[0].op is not None and users[0].op.name in ("add", "subtract") and users[0].array.size == 1
         node = users[0]
     return False
