@@ -16,6 +16,7 @@ from .evidence import NEAR, Evidence
 from .judge import NUMERIC
 from .lines import line_of_cause
 from .mistakes import fitted
+from .mistakes.head import smallest_eps
 from .probes import Probe, confirmed, probes, unexercised
 from .search import Explanation, Search
 from .tape import At
@@ -24,6 +25,9 @@ __all__ = ["diagnose"]
 
 CLOSE = 0.25
 """The nearest explanation is told, as a guess, if it leaves at most this part of the difference; else there is none."""
+
+TINY = 1e-6
+"""An eps up to here is only there against log(0)."""
 
 UNLIKELY = {"op", "term", "factor", "times at"}
 """Edits of single operations, which are told only where nothing else explains the numbers."""
@@ -252,14 +256,15 @@ class Examination:
         text = " ".join(f"{c.words} {c.right}" for c in (*causes, *others))
         return Diagnosis(False, self.rows, causes, self.remarks, alternatives=others, legend=search.scene.marks.legend(text))
 
-    def excuses(self, e: Explanation, search: Search, near: float = NEAR) -> dict[str, str]:
+    def excuses(self, e: Explanation, search: Search, near: float | None = None) -> dict[str, str]:
         """What is no mistake by itself, by its words: a small eps, another slope at a kink."""
         found: dict[str, str] = {}
         sizes = search.effects(e)
+        small = (10 * NEAR if smallest_eps(search.scene) <= TINY else NEAR) if near is None else near
         for edit, c in zip(e.edits, e.constants, strict=True):
             label, words = edit.named(c)
-            if label == "eps_ignored" and sizes[words] <= near:
-                found[words] = f"it moves these gradients by less than {near:.0e}, and is no mistake by itself"
+            if label == "eps_ignored" and sizes[words] <= small:
+                found[words] = f"it moves these gradients by less than {small:.0e}, and is no mistake by itself"
             if any(str(part).endswith("at kink") for part in edit.key):
                 found[words] = "at a kink every slope between the two sides is a right one"
         return found

@@ -62,6 +62,18 @@ SLOPES: dict[str, Function] = {
 }  # fmt: skip
 
 
+def leaky(k: float) -> Function:
+    """Leaky ReLU with a slope k."""
+    text = f"np.where({{}} > 0, 1, {k:g})"
+    return Function(
+        lambda z: np.where(z > 0, z, k * z),
+        lambda z: np.where(z > 0, 1, k),
+        lambda a: np.where(a > 0, 1, k),
+        text.format("Z"),
+        text.format("A"),
+    )
+
+
 class Value(NamedTuple):
     """A value that a backprop might take in place of another.
 
@@ -250,9 +262,10 @@ class Landmarks:
         for node in self.tape.forward:
             for first in self.starts(node):
                 layer = self.layer_of.get(first)
-                name = self.recognised(first.array, node.array) if layer is not None or self.tape.users[first] else ""
-                if name and not (name == "relu" and node.op is not None and node.op.name not in RECTIFIERS):
-                    found.append(Piece(first, node, name, SLOPES[name], layer, self.slope(first, node)))
+                known = self.recognised(first.array, node.array) if layer is not None or self.tape.users[first] else None
+                trivial = known is not None and known[0] == "relu" and node.op is not None and node.op.name not in RECTIFIERS
+                if known is not None and not trivial:
+                    found.append(Piece(first, node, *known, layer, self.slope(first, node)))
                     self.known |= self.tape.below([node]) - self.tape.below([first])
                     break
                 if layer is not None:
@@ -298,16 +311,21 @@ class Landmarks:
                     arrived[x] = arrived[x] + sent if x in arrived else sent
         return values[piece.last], arrived[piece.first]
 
-    def recognised(self, z: Array, a: Array) -> str:
-        """The well-known function that a is of z, by its values; a single entry proves nothing."""
+    def recognised(self, z: Array, a: Array) -> tuple[str, Function] | None:
+        """The well-known function that a is of z, by its values."""
         scale = float(np.max(np.abs(a), initial=0))
         if not np.isfinite(scale) or z.dtype.kind != "f":
-            return ""
+            return None
         with np.errstate(all="ignore"):
             for name, function in SLOPES.items():
                 if np.allclose(function.value(z), a, rtol=1e-12, atol=1e-14 * scale):
-                    return name
-        return ""
+                    return name, function
+            below = z < 0
+            if below.any() and (z > 0).any() and np.array_equal(a[z > 0], z[z > 0]):
+                k = float(np.median(a[below] / z[below]))
+                if 0 < k < 1 and np.allclose(a[below], k * z[below], rtol=1e-12):
+                    return "leaky_relu", leaky(k)
+        return None
 
     # --- names --------------------------------------------------------------------------------------------------------
 
@@ -352,7 +370,8 @@ class Landmarks:
         if node.op is None or depth == 0:
             return self.title.get(node, "")
         parts = [self.operand(x, depth) for x in node.inputs]
-        if not all(parts) or any(p for p in node.params.values() if p not in (None, False, "mean", "sum")):
+        plain = all(p is None or p is False or (isinstance(p, str) and p in ("mean", "sum")) for p in node.params.values())
+        if not plain or not all(parts):
             return ""
         if len(parts) == 2 and node.op.name in SIGNS:
             return f"({parts[0]} {SIGNS[node.op.name]} {parts[1]})"

@@ -23,6 +23,9 @@ Accept = Callable[[list["Explanation"]], list["Explanation"]]
 BEAM = 24
 """How many first mistakes are followed by a second one."""
 
+PLAIN = {"missing_batch_mean", "double_batch_mean", "sign_flipped", "gradient_zero", "l2_missing", "l2_sign", "accumulated"}
+"""Labels of constants that are no free numbers."""
+
 STEPS = 12
 """How often an unknown constant is improved."""
 
@@ -55,9 +58,15 @@ class Explanation:
     def weight(self) -> float:
         """How often such a thing is seen; several edits and free constants count against it."""
         w = 1.0
-        for edit in self.edits:
-            w *= edit.weight / 20 * (0.5 if edit.constant is not None else 1.0)
+        for edit, c in zip(self.edits, self.constants, strict=True):
+            odd = edit.constant is not None and edit.named(c)[0] not in PLAIN
+            w *= edit.weight / 20 * (0.5 if odd else 1.0)
         return w
+
+    @property
+    def at_kinks(self) -> bool:
+        """Whether all of it is another slope where there is none: the numbers are those of right code."""
+        return all(any(str(part).endswith("at kink") for part in edit.key) for edit in self.edits)
 
     @property
     def residual(self) -> float:
@@ -195,7 +204,7 @@ class Search:
         """Those that explain everything, the likeliest first."""
         whole = [e for e in explanations if e.explained == set(self.wrong) and not e.broken and self.evidence_in(e) > 0]
         zero = not any(np.any(self.user[name]) for name in self.wrong)  # then that is what it is, whatever else gives zeros
-        return sorted(whole, key=lambda e: (zero and e.labels != ["gradient_zero"], -e.weight))
+        return sorted(whole, key=lambda e: (not e.at_kinks, zero and e.labels != ["gradient_zero"], -e.weight))
 
     def evidence_in(self, e: Explanation) -> int:
         """How many more numbers it gives than it takes: a factor that is found from one number explains nothing by itself."""

@@ -13,7 +13,7 @@ from ..edit import Scene
 from ..landmarks import Layer
 from ..tape import At, Change, Changes, Run
 
-__all__ = ["Head", "head_of", "output_line", "softmax"]
+__all__ = ["Head", "head_of", "output_line", "smallest_eps", "softmax"]
 
 LOGARITHMS = {
     "cross_entropy", "binary_cross_entropy_with_logits", "log", "log1p", "log2", "log_softmax", "logsumexp", "logaddexp",
@@ -162,3 +162,13 @@ def over(s: float, difference: str, m: int, size: int) -> str:
             if np.isclose(s, k / n, rtol=1e-9):
                 return f"{'2 ' if k == 2 else ''}{difference}{text}"
     return f"{s:.6g} {difference}"
+
+
+def smallest_eps(scene: Scene) -> float:
+    """The smallest number that is added, or clipped to, between the last layers and the loss; infinite if there is none."""
+    found = [np.inf]
+    for layer in scene.marks.layers:
+        for node in scene.tape.above(layer.pre) if layer.output else ():
+            if node.op is not None and node.op.name in ("add", "clip", "maximum"):
+                found += [float(a) for a in node.arrays or () if np.ndim(a) == 0 and isinstance(a, (float, np.floating)) and a > 0]
+    return min(found)

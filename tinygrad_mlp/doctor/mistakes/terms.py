@@ -36,7 +36,7 @@ def terms(scene: Scene) -> Iterator[Edit]:
             whole = "act_derivative_wrong_formula" if user in insides else "partial_batch" if shared else "gradient_zero"
             if all(other is user for other, _ in users):  # x · x: one of the two factors
                 whole = "constant_factor"
-            constant = Constant(0.0, 1.0, naming(scene, part, whole))
+            constant = Constant(0.0, 1.0, naming(scene, part, whole, inner=user in insides))
             yield Edit(key, "constant_factor", title, part, factored(scene, [(user, i)]), right, constant, weight=2)
         if len(users) > 2:
             order = sorted(users, key=lambda edge: tape.index[edge[0]])
@@ -76,12 +76,14 @@ def plus(other: Array) -> Change:
     return change
 
 
-def naming(scene: Scene, part: str, whole: str) -> Callable[[float], tuple[str, str]]:
+def naming(scene: Scene, part: str, whole: str, inner: bool) -> Callable[[float], tuple[str, str]]:
     """The label of a term with a factor c, and what happened in words."""
 
     def named(c: float) -> tuple[str, str]:
         if abs(c) < 1e-9:
             return whole, f"{part} left out"
+        if inner:  # a part of the derivative of one function
+            return whole, f"{part} multiplied by {c:.6g}"
         if near(c, 2):
             return "accumulated", f"{part} added twice"
         return name_constant(c, scene, part)
