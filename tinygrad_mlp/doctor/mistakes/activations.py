@@ -9,7 +9,8 @@ import numpy as np
 
 from ...kernels.shapes import Array
 from ..edit import Edit, Scene
-from ..landmarks import SLOPES, Piece
+from ..functions import SLOPES
+from ..parts import Piece
 from ..tape import Change, Jump, Run
 from .head import output_line
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...graph import Node
 from ...kernels.shapes import Array
 from ..edit import Edit, Scene
-from ..landmarks import Layer
+from ..parts import Layer
 from ..tape import At, Change, Changes, Edge, Run
 
 __all__ = ["batch", "counts"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...kernels.shapes import Array
 from ..edit import Edit, Scene
-from ..landmarks import Piece
+from ..parts import Piece
 from ..tape import Jump
 from .activations import by
 

@@ -10,7 +10,7 @@ from ...graph import Node
 from ...kernels import activations as kernels
 from ...kernels.shapes import Array
 from ..edit import Scene
-from ..landmarks import Layer
+from ..parts import Layer
 from ..tape import At, Change, Changes, Run
 
 __all__ = ["Head", "head_of", "output_line", "smallest_eps", "softmax"]

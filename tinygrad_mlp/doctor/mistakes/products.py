@@ -9,7 +9,7 @@ import numpy as np
 from ...graph import Node
 from ...kernels.shapes import Array
 from ..edit import Constant, Edit, Scene
-from ..landmarks import Layer
+from ..parts import Layer
 from ..tape import Change, Changes, Edge, Leaf, Run
 
 __all__ = ["products"]
