@@ -439,3 +439,50 @@ def test_a_rule_that_raises() -> None:
     assert "division by zero" in str(report)
     with pytest.raises(GradientError):
         tg.grad(lambda x: np.sum(broken(x)))(X)
+
+
+# --- digits that are lost inside ----------------------------------------------------------------------------------------
+
+
+def naive_loss(x: Any) -> Any:
+    return -np.log(1 - 1 / (1 + np.exp(-x)))
+
+
+@pytest.mark.parametrize("x", [20.0, 25.74825412, 29.61688679, 32.0, 33.0, 34.14399354, 35.0, 36.0])
+@pytest.mark.parametrize("seed", [0, 43, 105])
+def test_a_staircase_of_rounding_is_not_judged(x: float, seed: int) -> None:
+    report = gradcheck(naive_loss, np.array([x]), seed=seed, order=2)
+    assert report.ok, report
+    assert "hidden by rounding" in report.verdict()
+    assert gradcheck(naive_loss, np.array([x, 19.5, 17.7]), seed=seed, order=2).ok
+
+
+@pytest.mark.parametrize("x", [3.0, 8.0, 12.0, 15.0, 16.0])
+def test_a_staircase_in_float32(x: float) -> None:
+    assert gradcheck(naive_loss, np.array([x], np.float32)).ok
+
+
+def test_a_staircase_beside_it_hides_no_other_number() -> None:
+    x = np.array([1.0, 10.0, 20.0, 30.0])
+    report = gradcheck(naive_loss, x)
+    assert [f.status for f in report.findings if f.kind == "entry"][:2] == ["ok", "ok"]
+    wrong = scaled_cube(1.001)
+    assert not gradcheck(lambda x: naive_loss(x) + wrong(x), x).ok
+
+
+@pytest.mark.parametrize("shift", [1e2, 1e4, 1e5, 1e6, 1e7])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_squares_that_cancel(shift: float, dtype: type) -> None:
+    for seed in range(3):
+        x = np.random.default_rng(seed).standard_normal((4, 3)).astype(dtype)
+        assert gradcheck(lambda x: (x + shift) ** 2 - shift**2, x, order=2, seed=seed).ok
+
+
+@pytest.mark.parametrize("shift", [1e2, 1e4, 1e5, 1e6])
+def test_a_fault_shows_where_squares_cancel(shift: float) -> None:
+    square = own(lambda g, z, x: g * (2.002 * x), forward=lambda x: x * x, name="square_wrong")
+    report = gradcheck(lambda x: square(x + shift) - shift**2, X)
+    assert not report.ok
+    assert report.fault is not None
+    assert report.fault.operation == "square_wrong"
+    assert not gradcheck(lambda x: (np.asarray(x.data) + shift) * (x + shift) - shift**2, X).ok

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ShapeError, TensorTypeError
+from ..graph import Node, topological
 from ..kernels.shapes import Array
+from ..sweep import pull_back
 
-__all__ = ["SHRINK", "Slope", "as_bits", "numeric_gradient", "relative_difference", "same_bits", "slope", "step_of", "ulps"]
+__all__ = [
+    "SHRINK",
+    "Slope",
+    "as_bits",
+    "numeric_gradient",
+    "relative_difference",
+    "same_bits",
+    "scatter",
+    "slope",
+    "step_of",
+    "ulps",
+]
 
 NUMERIC_TOLERANCE = 1e-6
 """For central differences in float64: their own error is about 1e-10 of the loss's scale, a wrong factor is of order 1."""
 
 SHRINK = (1.0, 1 / 2, 1 / 16, 1 / 256)
 """Factors of the step that are tried one after the other; powers of two, so that no step is rounded."""
+
+MOVES = (1, 4, 32)
+"""How many last bits every result is moved by: what rounding does grows with them, what a jump or a kink does not."""
 
 HIPS_TOLERANCE = 1e-10
 """For two float64 computations of one gradient in different orders: rounding alone, 1e-16 times the number of terms."""
@@ -157,6 +173,85 @@ def slope(f: Callable[[float], Array], middle: Array, weights: Array, h: float, 
     rounding = (float(np.sum(blur[reached])) + 4 * float(np.linalg.norm(blur[~reached]))) / h
     error = 4 * (abs(2 * bend[0] - bend[1]) + 4 * abs(near - far)) + 8 * rounding
     return Slope(near + (near - far) / 3, error, rounding)
+
+
+class Replayed:
+    """A node with the numbers of another run, for its rule."""
+
+    def __init__(self, node: Node, array: Array, arrays: Sequence[Any]) -> None:
+        self.array, self.arrays, self.edges, self.params = array, tuple(arrays), node.edges, node.params
+        self.op, self.origin, self.extras = node.op, node.origin, None
+
+
+def scatter(end: Node, variables: Sequence[Node], seed: Array, key: Sequence[int], limits: Sequence[float]) -> list[Array]:
+    """How far rounding inside a recorded graph moves its value, and the gradients of ⟨seed, value⟩ in the variables.
+
+    Monte Carlo arithmetic (Parker 1997): the graph is run again, forward and backward, with every operation's result moved at
+    random by its last bits. Where digits are lost inside, as in 1 − a for an a near 1, or in (x + 10⁴)² − 10⁸, the results
+    scatter, though the inputs' own last bits may not reach so far. The same moves several times larger tell rounding, which
+    grows with them, from a jump or a kink in between, which does not: of that only what is below its limit counts. The result
+    is the largest of several draws, for moves of one bit.
+
+    Parameters
+    ----------
+    end : the value
+    variables : leaves that it is computed from
+    seed : of the shape of the value
+    key : of the random moves
+    limits : for the value and for each gradient
+    """
+    order = list(topological(end))
+    still = replay(order, variables, seed, None, 0.0)
+    found = [np.zeros(x.shape) for x in still]
+    if not np.allclose(still[0], end.array, equal_nan=True):  # an operation with a state of its own, say
+        return found
+    for number in range(4):
+        runs = [replay(order, variables, seed, np.random.default_rng([*key, number]), move) for move in MOVES]
+        for i, (a, limit) in enumerate(zip(still, limits, strict=True)):
+            apart = [np.abs(run[i] - a) for run in runs]
+            for small, large, move, wider in zip(apart, apart[1:], MOVES, MOVES[1:], strict=False):
+                grows = (large >= 2 * small) & (large <= (wider / move) ** 2 * small)
+                jump = (large < 2 * small) & (small > limit)
+                change = np.where(grows, large / wider, np.where(jump, 0, small / move))
+                change = np.where(np.isfinite(small), change, np.maximum(1, np.abs(a)))
+                found[i] = np.maximum(found[i], np.where(np.isfinite(a), change, 0))
+    return found
+
+
+def replay(
+    order: Sequence[Node], variables: Sequence[Node], seed: Array, rng: np.random.Generator | None, move: float
+) -> list[Array]:
+    """The value of a graph and its gradients, with every result moved at random by so many last bits."""
+
+    def moved(x: Array) -> Array:
+        if rng is None or x.dtype.kind not in "fc":
+            return x
+        bits = move * rng.uniform(0.75, 1.25, x.shape) * rng.choice([-1, 1], x.shape)
+        return np.asarray(np.where(np.isfinite(x), x + x * (np.finfo(x.dtype).eps * bits), x)).astype(x.dtype)
+
+    values: dict[Node, Array] = {}
+    arrived: dict[Node, Array] = {order[0]: seed.astype(order[0].array.dtype)}
+    again: dict[Node, Any] = {}
+    for node in sorted(order, key=lambda n: n.stamp):
+        if node.op is not None:
+            given = list(node.arrays or ())
+            for i, x in node.edges:
+                given[i] = values.get(x, given[i])
+            result = np.asarray(node.op.forward(*given, **node.params))
+            values[node] = result if copied(result, given) else moved(result)
+            again[node] = Replayed(node, values[node], given)
+    for node in order:
+        if node.op is not None and node in arrived:
+            for x, sent, _ in pull_back(again[node], node.op, arrived[node], None, False, False, None):
+                arrived[x] = arrived[x] + moved(sent) if x in arrived else moved(sent)
+    return [values.get(order[0], order[0].array), *(arrived.get(x, np.zeros_like(x.array)) for x in variables)]
+
+
+def copied(result: Array, inputs: Sequence[Any]) -> bool:
+    """Whether a result holds entries of its inputs as they are, as a maximum or a slice does: such an operation rounds nothing."""
+    some = result.ravel()[:: max(1, result.size // 16)]
+    given = [np.zeros(1), *(np.asarray(x).ravel() for x in inputs if isinstance(x, (np.ndarray, float, int)))]
+    return bool(np.isin(some, np.concatenate(given)).all())
 
 
 def numeric_gradient(f: Callable[[Array], float], x: Array, entries: Sequence[tuple[int, ...]], widen: float = 1.0) -> Array:
