@@ -113,7 +113,7 @@ def test_what_follows_from_a_mistake_is_right(relu):
         "dW1": "follows",
         "db1": "follows",
     }
-    assert "right, given your dZ1" in str(found)
+    assert "given your dZ1" in str(found)
     assert "dA1 * (Z1 > 0)" not in str(found)
     assert "dA1 * (Z1 > 0)" in found.text(solution=True)
 
@@ -224,7 +224,7 @@ def test_a_teachers_own(teacher, tmp_path, capsys):
         ("# step: dw", "# step: de", "a step is one line NAME = expression"),
         ("mean: de = e", "mean: dw = e", "a mistake is a label and a line for the step de"),
         ("import numpy as np", "# hint: early", "belongs directly below the line of a step"),
-        ("import numpy as np", "import (", "is no Python"),
+        ("import numpy as np", "import (", "is not Python"),
         ("def manual", "def mannual", "defines no function manual(X, y, params)"),
         ("mean: de = e", "mean: de = e / 5", "changes no gradient"),
         ('return {"w": dw}', 'return 3, {"w": dw}', "must return a dict"),
@@ -323,7 +323,7 @@ def test_what_cannot_be_graded(relu, tmp_path, capsys):
     manual, loss, about = (relu / name for name in ("manual.py", "loss.py", "exercise.json"))
     kept = {path: path.read_bytes() for path in (manual, loss, about)}
     manual.write_text("def manual(:\n")
-    told("manual.py:1 is no Python")
+    told("manual.py:1 is not Python")
     manual.write_text("import nothing_of_this_name\n")
     told("manual.py:1 fails when it is imported: ModuleNotFoundError")
     manual.write_text("x = 3\n")

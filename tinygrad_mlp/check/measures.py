@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ..errors import ShapeError, TensorTypeError
 from ..graph import Node, topological
 from ..kernels.shapes import Array
-from ..sweep import pull_back
+from ..rounding import rerun
 
 __all__ = [
     "SHRINK",
@@ -175,14 +175,6 @@ def slope(f: Callable[[float], Array], middle: Array, weights: Array, h: float, 
     return Slope(near + (near - far) / 3, error, rounding)
 
 
-class Replayed:
-    """A node with the numbers of another run, for its rule."""
-
-    def __init__(self, node: Node, array: Array, arrays: Sequence[Any]) -> None:
-        self.array, self.arrays, self.edges, self.params = array, tuple(arrays), node.edges, node.params
-        self.op, self.origin, self.extras = node.op, node.origin, None
-
-
 def scatter(end: Node, variables: Sequence[Node], seed: Array, key: Sequence[int], limits: Sequence[float]) -> list[Array]:
     """How far rounding inside a recorded graph moves its value, and the gradients of ⟨seed, value⟩ in the variables.
 
@@ -222,36 +214,8 @@ def replay(
     order: Sequence[Node], variables: Sequence[Node], seed: Array, rng: np.random.Generator | None, move: float
 ) -> list[Array]:
     """The value of a graph and its gradients, with every result moved at random by so many last bits."""
-
-    def moved(x: Array) -> Array:
-        if rng is None or x.dtype.kind not in "fc":
-            return x
-        bits = move * rng.uniform(0.75, 1.25, x.shape) * rng.choice([-1, 1], x.shape)
-        return np.asarray(np.where(np.isfinite(x), x + x * (np.finfo(x.dtype).eps * bits), x)).astype(x.dtype)
-
-    values: dict[Node, Array] = {}
-    arrived: dict[Node, Array] = {order[0]: seed.astype(order[0].array.dtype)}
-    again: dict[Node, Any] = {}
-    for node in sorted(order, key=lambda n: n.stamp):
-        if node.op is not None:
-            given = list(node.arrays or ())
-            for i, x in node.edges:
-                given[i] = values.get(x, given[i])
-            result = np.asarray(node.op.forward(*given, **node.params))
-            values[node] = result if copied(result, given) else moved(result)
-            again[node] = Replayed(node, values[node], given)
-    for node in order:
-        if node.op is not None and node in arrived:
-            for x, sent, _ in pull_back(again[node], node.op, arrived[node], None, False, False, None):
-                arrived[x] = arrived[x] + moved(sent) if x in arrived else moved(sent)
-    return [values.get(order[0], order[0].array), *(arrived.get(x, np.zeros_like(x.array)) for x in variables)]
-
-
-def copied(result: Array, inputs: Sequence[Any]) -> bool:
-    """Whether a result holds entries of its inputs as they are, as a maximum or a slice does: such an operation rounds nothing."""
-    some = result.ravel()[:: max(1, result.size // 16)]
-    given = [np.zeros(1), *(np.asarray(x).ravel() for x in inputs if isinstance(x, (np.ndarray, float, int)))]
-    return bool(np.isin(some, np.concatenate(given)).all())
+    value, gradients = rerun(order, seed, rng, move)
+    return [value, *(gradients.get(x, np.zeros_like(x.array)) for x in variables)]
 
 
 def numeric_gradient(f: Callable[[Array], float], x: Array, entries: Sequence[tuple[int, ...]], widen: float = 1.0) -> Array:

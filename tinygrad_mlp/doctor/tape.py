@@ -13,6 +13,7 @@ import numpy as np
 
 from ..graph import Node, topological
 from ..kernels.shapes import Array
+from ..rounding import Replayed, rerun
 from ..sweep import pull_back
 
 __all__ = ["At", "Changes", "Edge", "Jump", "Leaf", "Run", "Site", "Tape"]
@@ -44,18 +45,6 @@ def Jump(last: Node) -> Site:
 def Leaf(name: str) -> Site:
     """The gradient of a parameter, as it is returned: ``change(g, run)`` is returned instead."""
     return ("leaf", name)
-
-
-class Shadow:
-    """A node with other arrays, for the rule of one of its edges."""
-
-    __slots__ = ("array", "arrays", "edges", "extras", "op", "origin", "params")
-
-    def __init__(self, node: Node, i: int, array: Array | None = None, arrays: Sequence[Any] | None = None) -> None:
-        self.array = node.array if array is None else array
-        self.arrays = node.arrays if arrays is None else tuple(arrays)
-        self.edges = tuple((j, x) for j, x in node.edges if j == i)
-        self.op, self.params, self.origin, self.extras = node.op, node.params, node.origin, None
 
 
 class Tape:
@@ -97,7 +86,7 @@ class Tape:
 
     def pull(self, node: Node, i: int, g: Array, array: Array | None = None, arrays: Sequence[Any] | None = None) -> Array:
         """What the rule of one edge sends, given g; with another value of the node, or other inputs, where given."""
-        shadow: Any = Shadow(node, i, array, arrays)
+        shadow: Any = Replayed(node, array, arrays, only=i)
         found: Array = pull_back(shadow, shadow.op, g, None, False, False, None)[0][1]
         return found
 
@@ -106,27 +95,9 @@ class Tape:
 
         Monte Carlo arithmetic (Parker 1997): where digits are lost, as in 1 − a for an a near 1, the results scatter.
         """
-
-        def moved(x: Array) -> Array:
-            return x * (1 + eps * rng.uniform(-1, 1, x.shape)) if x.dtype.kind == "f" else x
-
-        values: dict[Node, Array] = {}
-        inputs: dict[Node, list[Any]] = {}
-        arrived: dict[Node, Array] = {self.loss: np.ones_like(self.loss.array)}
         with np.errstate(all="ignore"):
-            for node in self.forward:
-                if node.op is None:
-                    continue
-                inputs[node] = list(node.arrays or ())
-                for i, x in node.edges:
-                    inputs[node][i] = values.get(x, x.array)
-                result = np.asarray(node.op.forward(*inputs[node], **node.params))
-                values[node] = result if copied(result, inputs[node]) else moved(result)
-            for node in self.order:
-                for i, x in node.edges if node in arrived else ():
-                    sent = moved(self.pull(node, i, arrived[node], values[node], inputs[node]))
-                    arrived[x] = arrived[x] + sent if x in arrived else sent
-        return {name: arrived.get(p, np.zeros_like(p.array)) for name, p in self.parameters.items()}
+            _, found = rerun(self.order, np.ones_like(self.loss.array), rng, eps=eps)
+        return {name: found.get(p, np.zeros_like(p.array)) for name, p in self.parameters.items()}
 
     def below(self, start: Sequence[Node]) -> set[Node]:
         """The nodes whose gradients depend on those of the given ones, and they themselves."""
@@ -229,13 +200,6 @@ class Run:
         """The gradient of a parameter; zeros if nothing arrives."""
         g = self.of(parameter)
         return np.zeros_like(parameter.array) if g is None else g
-
-
-def copied(result: Array, inputs: Sequence[Any]) -> bool:
-    """Whether a result holds entries of its inputs as they are, as a maximum or a slice does: such an operation rounds nothing."""
-    some = result.ravel()[:: max(1, result.size // 16)]
-    given = [np.zeros(1), *(np.asarray(x).ravel() for x in inputs if isinstance(x, (np.ndarray, float, int)))]
-    return bool(np.isin(some, np.concatenate(given)).all())
 
 
 def total(parts: Sequence[Array]) -> Array:

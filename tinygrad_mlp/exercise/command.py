@@ -65,7 +65,7 @@ examples:
   tinygrad-mlp exercise grade relu
   tinygrad-mlp exercise grade relu --solution
 
-exit codes: 0 all right, 1 something is wrong or still blank, 2 cannot be graded (a file is missing, was changed, or is no Python)
+exit codes: 0 all right, 1 something is wrong or still blank, 2 cannot be graded (a file is missing, was changed, or is not Python)
 """
 
 LIST = """\

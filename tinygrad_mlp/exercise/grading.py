@@ -125,7 +125,7 @@ class Judging:
         row = self.right_rows.get(parameter) if parameter is not None else None
         present = step.name in student.final
         if present and student.final[step.name] is None:
-            return Judged(step, "blank", "still blank", line)
+            return Judged(step, "blank", "", line)
         if not present and student.raised is not None:
             first = next((b.step.name for b in before.values() if b.verdict == "blank"), "")
             return Judged(step, "not reached", f"not reached: {first} is blank" if first else "not reached", line)
@@ -138,7 +138,7 @@ class Judging:
             return self.unseen(step, parameter, row, before)
         if self.fits(step):
             if wrong:
-                return Judged(step, "follows", f"right, given your {' and '.join(wrong)}", line)
+                return Judged(step, "follows", f"given your {' and '.join(wrong)}", line)
             if row is None:
                 return Judged(step, "right", line=line)
             return self.by_cause(step, parameter, before, line)

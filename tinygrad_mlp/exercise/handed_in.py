@@ -61,7 +61,7 @@ def examine(folder: str | Path, seconds: float = 8.0) -> HandedIn:
     Raises
     ------
     DataError
-        If it cannot be graded: no exercise, a file that is missing, was changed, or is no Python.
+        If it cannot be graded: no exercise, a file that is missing, was changed, or is not Python.
     """
     folder = Path(folder)
     about = read_about(folder)

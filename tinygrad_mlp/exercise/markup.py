@@ -139,7 +139,7 @@ def parse(text: str, title: str = "manual.py") -> Marked:
     try:
         ast.parse(found.solution)
     except SyntaxError as error:
-        raise DataError(f"{title} is no Python: {error.msg}, near {(error.text or '').strip()!r}") from error
+        raise DataError(f"{title} is not Python: {error.msg}, near {(error.text or '').strip()!r}") from error
     return found
 
 

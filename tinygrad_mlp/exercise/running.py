@@ -30,7 +30,7 @@ def load(path: Path, text: str | None = None) -> ModuleType:
     Raises
     ------
     DataError
-        If there is no such file, if it is no Python, or fails when it is imported.
+        If there is no such file, if it is not Python, or fails when it is imported.
     """
     if text is None:
         if not path.is_file():
@@ -46,7 +46,7 @@ def load(path: Path, text: str | None = None) -> ModuleType:
         code = compile(text, str(path), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        raise DataError(f"{path}{f':{line}' if line else ''} is no Python: {getattr(error, 'msg', error)}") from error
+        raise DataError(f"{path}{f':{line}' if line else ''} is not Python: {getattr(error, 'msg', error)}") from error
     with beside(path.resolve().parent):
         try:
             exec(code, module.__dict__)  # noqa: S102  running the user's file is what was asked for

@@ -125,7 +125,7 @@ def proven(exercise: Exercise, candidates: list[Mistake], seed: int) -> tuple[di
     found = diagnose(loss, manual, X, y, params, seconds=2.0)
     if not found.ok or found.elsewhere:
         what = ", ".join(found.wrong) or "; ".join(found.elsewhere)
-        raise DataError(f"{path}: the solution itself is not right ({what}): see tinygrad_mlp.doctor.diagnose")
+        raise DataError(f"{path}: the solution itself is not right ({what}): print tg.check.diagnose(…) of it to see why")
     shapes = {step.name: np.shape(run.final[step.name]) for step in exercise.marked.steps if step.name in run.final}
     for mistake in candidates:
         planted = function_of(load(path, exercise.marked.planted(mistake)), "manual")
