@@ -15,7 +15,8 @@ from .edit import Scene
 from .evidence import NEAR, Evidence
 from .judge import NUMERIC
 from .lines import line_of_cause
-from .mistakes import fitted
+from .mistakes.batch import counts
+from .mistakes.formulas import formulas
 from .mistakes.head import smallest_eps
 from .probes import Probe, confirmed, probes, unexercised
 from .search import Explanation, Search
@@ -221,10 +222,11 @@ class Examination:
         differences = [row.relative for row in self.rows if row.verdict != "right"]
         if not doubtful and all(d is not None and d <= NUMERIC for d in differences):
             return self.nearly(max(d for d in differences if d is not None))
-        if whole := sure(search.complete(search.singles(fitted(search.scene)))):
+        if whole := sure(search.complete(search.singles(counts(search.scene)))):
             return self.explained(search, whole)
         whole, best = search.pairs(singles, sure)
-        candidates = whole or sure(search.almost(singles + best, NEAR)) or search.blind_pairs(singles, sure)
+        candidates = whole or sure(search.complete(search.singles(formulas(search.scene))))
+        candidates = candidates or sure(search.almost(singles + best, NEAR)) or search.blind_pairs(singles, sure)
         if candidates:
             return self.explained(search, candidates)
         if doubtful:

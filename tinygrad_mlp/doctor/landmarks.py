@@ -18,7 +18,7 @@ from .tape import Tape
 
 __all__ = ["Landmarks"]
 
-RECTIFIERS = {"relu", "maximum", "where", "multiply", "clip"}
+RECTIFIERS = {"relu", "maximum", "where", "multiply"}
 """The operations of which a result that equals max(0, x) is a ReLU, also where all x are positive."""
 
 LINEAR = {"add", "subtract", "positive", "negative"}
@@ -132,13 +132,17 @@ class Landmarks(Naming):
         """Well-known activations wherever they are, other elementwise operations between layers, one by one and together."""
         found: list[Piece] = []
         ends: dict[Node, Node] = {}
+        lasts: set[Node] = set()
         for node in self.tape.forward:
             for first in self.starts(node):
+                if first in self.known and first not in lasts:  # inside another one: 1 − sigmoid(z) is sigmoid(−z)
+                    continue
                 layer = self.layer_of.get(first)
                 known = recognised(first.array, node.array) if layer is not None or self.tape.users[first] else None
                 trivial = known is not None and known[0] == "relu" and node.op is not None and node.op.name not in RECTIFIERS
                 if known is not None and not trivial:
                     found.append(Piece(first, node, *known, layer, self.slope(first, node)))
+                    lasts.add(node)
                     self.known |= self.tape.below([node]) - self.tape.below([first])
                     break
                 if layer is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from .diagnosis import Unexercised
 from .edit import Edit
 from .evidence import Evidence
 from .judge import discrete
-from .mistakes import fitted
+from .mistakes.batch import counts
+from .mistakes.formulas import formulas
 from .search import Explanation, Search
 
 __all__ = ["Probe", "confirmed", "probes", "unexercised"]
@@ -75,7 +77,10 @@ def confirmed(explanations: list[Explanation], others: list[Probe], seconds: flo
     for probe in others:
         if probe.answer.raised is None and left and time.monotonic() < deadline:
             search = Search(probe, probe.wrong, deadline - time.monotonic())
-            edits = {edit.key: edit for edit in (*search.edits, *(fitted(probe.scene) if any_fitted(left) else ()))}
+            edits = {
+                edit.key: edit
+                for edit in (*search.edits, *(chain(counts(probe.scene), formulas(probe.scene)) if any_fitted(left) else ()))
+            }
             left = [again for e in left[:40] if (again := holds(e, search, edits, m)) is not None]
     return left
 

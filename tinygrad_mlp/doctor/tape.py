@@ -80,6 +80,10 @@ class Tape:
                 self.adjoint[node] = total([self.sent[edge] for edge in self.users[node]])
             for i, _ in node.edges:
                 self.sent[node, i] = self.pull(node, i, self.adjoint[node])
+        self.idle = {
+            edge for edge, sent in self.sent.items() if edge[0].op is not None and edge[0].op.name == "max" and idle(sent, self)
+        }
+        """Maxima that only keep an exponential from overflowing: nothing depends on them, and nobody differentiates them."""
         self.gradients = {
             name: self.adjoint[p] if p in self.adjoint else np.zeros_like(p.array) for name, p in self.parameters.items()
         }
@@ -185,7 +189,7 @@ class Run:
 
     def part(self, user: Node, i: int, moved: set[Node]) -> Array | None:
         """What one user sends to one of its inputs."""
-        if Jump(user) in self.changes:
+        if Jump(user) in self.changes or (user, i) in self.tape.idle:
             return None
         change = self.changes.get(Edge(user, i))
         if change is None and user not in moved:
@@ -200,6 +204,12 @@ class Run:
         """The gradient of a parameter; zeros if nothing arrives."""
         g = self.of(parameter)
         return np.zeros_like(parameter.array) if g is None else g
+
+
+def idle(sent: Array, tape: Tape) -> bool:
+    """Whether what is sent is nothing but rounding."""
+    largest = max(float(np.max(np.abs(g), initial=0)) for g in tape.adjoint.values())
+    return float(np.max(np.abs(sent), initial=0)) <= 1e-13 * largest
 
 
 def total(parts: Sequence[Array]) -> Array:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from ..edit import Edit, Scene
 from .activations import activations
-from .batch import batch, counts
+from .batch import batch
 from .biases import biases
 from .constants import constants
 from .dropout import dropout
-from .formulas import formulas
 from .indexing import indexing
 from .kinks import kinks
 from .labels import labels
@@ -19,17 +18,12 @@ from .products import products
 from .softmaxes import softmaxes
 from .terms import terms
 
-__all__ = ["fitted", "mistakes"]
+__all__ = ["mistakes"]
 
 CHAPTERS = (
     constants, activations, operations, products, biases, outputs, softmaxes, labels, batch, indexing, penalties, dropout, terms,
     kinks,
 )  # fmt: skip
-
-
-def fitted(scene: Scene) -> list[Edit]:
-    """What is found from the user's numbers: how often samples were counted, an unknown formula for a derivative."""
-    return [*counts(scene), *formulas(scene)]
 
 
 def mistakes(scene: Scene) -> list[Edit]:

@@ -11,6 +11,7 @@ from ..edit import Edit, Scene
 from ..parts import Piece
 from ..tape import Jump
 from .activations import by
+from .constants import name_constant
 
 __all__ = ["formulas"]
 
@@ -52,6 +53,11 @@ def formulas(scene: Scene) -> Iterator[Edit]:
         text = " + ".join(f"{c:.6g} * {terms[k][0]}".replace(" * 1", "") for k, c in chosen).replace("+ -", "- ")
         words = f"{text} in place of the derivative of {piece.name}"
         right = f"d{Z} = d{A} * {piece.name}'({Z}), entry by entry"
+        label = "act_derivative_wrong_formula"
+        made = np.sum([c * terms[k][1] for k, c in chosen], axis=0)
+        times = float(np.vdot(piece.slope, made)) / float(np.vdot(piece.slope, piece.slope) or 1.0)
+        if np.allclose(made, times * piece.slope, rtol=1e-6):  # the right formula, times a number
+            label, words = name_constant(times, scene, f"the derivative of {piece.name}")
         same = [other for other in pieces if other.name == piece.name]
         for which, places in (("one", [piece]), ("all", same)):
             changes = {}
@@ -63,7 +69,7 @@ def formulas(scene: Scene) -> Iterator[Edit]:
             if which == "one" or len(changes) > 1:
                 key = ("formula", which, tape.index[piece.first])
                 where = piece.layer.title if piece.layer is not None else ""
-                yield Edit(key, "act_derivative_wrong_formula", where, words, changes, right, weight=1)
+                yield Edit(key, label, where, words, changes, right, weight=1)
 
 
 def fitted(scene: Scene, piece: Piece, functions: Sequence[Array]) -> list[tuple[int, float]]:
@@ -82,7 +88,7 @@ def fitted(scene: Scene, piece: Piece, functions: Sequence[Array]) -> list[tuple
     zero = numbers(scene.tape.run({Jump(piece.last): (piece.first, by(np.zeros_like(piece.slope)))}))
     columns = [numbers(scene.tape.run({Jump(piece.last): (piece.first, by(f))})) - zero for f in functions]
     size = float(np.linalg.norm(given - zero))
-    if not np.isfinite(size) or size == 0 or given.size < 2 * len(columns) or not all(np.isfinite(c).all() for c in columns):
+    if not np.isfinite(size) or size == 0 or given.size < 2 * FEW or not all(np.isfinite(c).all() for c in columns):
         return []
     chosen: list[int] = []
     for _ in range(FEW):  # the function that leaves least, one after the other

@@ -78,7 +78,7 @@ def fused(scene: Scene, head: Head) -> Iterator[Edit]:
     words = f"d{Z} = {Z} − Y: {head.f} not applied before Y is subtracted"
     yield edit(head, "not applied", missing, words, head.instead(s * (z - t)), right, 2)
     words = f"the labels not subtracted: d{Z} = P"
-    yield edit(head, "labels forgotten", "label_error", words, head.instead(s * p), right, 1)
+    yield edit(head, "labels forgotten", "label_error", words, head.instead(s * p), right, 3)
     if not wide:
         return
     jacobian = f"{right}. The Jacobian is ∂pᵢ/∂zⱼ = pᵢ(δᵢⱼ − pⱼ): every output depends on every logit"
