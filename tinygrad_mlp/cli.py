@@ -200,11 +200,7 @@ def list_functions(name: str) -> int:
         known = [entry.name for entry in entries() if entry.kind != "helper"]
         print(f"tinygrad-mlp: {str(did_you_mean('function', name, known)).partition(' (known')[0]}", file=sys.stderr)
         return 2
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # the reader of our output has gone: `tinygrad-mlp functions | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    print(text, flush=True)
     return 0
 
 
@@ -243,11 +239,7 @@ def derive(arguments: argparse.Namespace) -> int:
     ) as error:  # fmt: skip
         print(f"tinygrad-mlp: {error}", file=sys.stderr)
         return 2
-    try:
-        print(text.removesuffix("\n"), flush=True)
-    except BrokenPipeError:  # the reader of our output has gone: `tinygrad-mlp derive … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    print(text.removesuffix("\n"), flush=True)
     return 0
 
 
@@ -258,6 +250,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without "→" gets "?", not a traceback
     given = sys.argv[1:] if argv is None else argv
     arguments = parser(next((word for word in given if not word.startswith("-")), "")).parse_args(given)
+    try:
+        return dispatch(arguments)
+    except BrokenPipeError:  # the reader of our output has gone: `tinygrad-mlp prove | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def dispatch(arguments: argparse.Namespace) -> int:
+    """Do what a command says."""
     if arguments.command in LATE:
         code: int = late(arguments.command).run(arguments)
         return code
@@ -276,6 +277,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("tinygrad-mlp: interrupted, nothing written", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has gone: `tinygrad-mlp prove | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141

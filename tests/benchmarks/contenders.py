@@ -2,7 +2,7 @@
 
 ``make(workload)`` returns ``step()``: one training step (forward, softmax cross-entropy, backward, SGD), which returns the
 loss as a float. ``data(workload)`` gives X (float32), y (int) and the parameters [W1, b1, W2, b2, …], W : (fan_in, fan_out).
-The first seven workloads, and their data, are those of ../shared/bench/peers.py.
+The first seven workloads, and their data, are those of the shared benchmark, peers.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Our makers, for steps.py and, as ``EXTRA=makers`` in this folder, for ../shared/bench/peers.py."""
+"""Our makers, for steps.py and, as ``EXTRA=makers`` in this folder, for the shared benchmark, peers.py."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class Search:
             if found is not None:
                 yield self.explain((*edits, extra), (*constants, 0.0), found)
             return
-        touched = [name for name in self.touched(extra) if name in self.wrong and name in self.user]
+        touched = [name for name in self.touched(extra) if name in self.wrong]
         seen: list[float] = []
         for name in touched[:6]:
             c = self.constant(lambda c: self.run((*edits, extra), (*constants, c)), name, extra.start)
@@ -268,13 +268,13 @@ class Search:
         """Every two edits: for two mistakes of which neither alone gives any of the numbers."""
         fitting = {e.edits[0].key: e.edits[0] for e in singles if not e.broken}
         edits = sorted(fitting.values(), key=lambda e: -e.weight)
-        for total in range(1, 2 * len(edits)):
-            for i in range(max(0, total - len(edits)), (total + 1) // 2):
-                first, second = edits[i], edits[total - i - 1] if total - i - 1 < len(edits) else edits[-1]
-                if first is second or first.constant is not None:
-                    continue
+        for total in range(1, 2 * len(edits) - 2):  # the likelier both of them, the earlier
+            for i in range(max(0, total - len(edits) + 1), (total + 1) // 2):
+                first, second = sorted((edits[i], edits[total - i]), key=lambda e: e.constant is not None)
                 if self.late():
                     return []
+                if first.constant is not None:  # two unknown constants explain too much
+                    continue
                 if whole := sure(self.complete(self.fitted((first,), (0.0,), second))):
                     return whole
         return []

@@ -116,11 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("tinygrad-mlp: interrupted", file=sys.stderr)
         return 130
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # the reader of our output has gone: `tinygrad-mlp exercise list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    print(text, flush=True)
     return code
 
 
