@@ -21,10 +21,11 @@ from .tensor import Tensor
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import check, data, fft, linalg, manual, nn, optim
+    from . import check, data, fft, linalg, manual, nn, optim, viz
     from .anomaly import detect_anomaly
     from .chainrule import derive
     from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+    from .viz import draw, play
 
 FUNCTIONS = members()
 """Every function of the table, every composed one, and the rest of the array API: the tables are the list."""
@@ -33,8 +34,8 @@ globals().update(FUNCTIONS)
 ENGINE = ("Tensor", "__version__", "gradients", "guard", "is_recording", "no_grad", "primitive")
 
 # what is imported when it is first used, so that ``import tinygrad_mlp`` costs little: modules, and functions of modules
-LIBRARY = ("check", "data", "fft", "functional", "linalg", "manual", "nn", "optim")
-LATER = {"compile": "compiler", "derive": "chainrule", "detect_anomaly": "anomaly"} | dict.fromkeys(
+LIBRARY = ("check", "data", "fft", "functional", "linalg", "manual", "nn", "optim", "viz")
+LATER = {"compile": "compiler", "derive": "chainrule", "detect_anomaly": "anomaly", "draw": "viz", "play": "viz"} | dict.fromkeys(
     ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "functional"
 )
 

@@ -79,6 +79,7 @@ def sizes(text: str) -> list[int]:
 
 
 LATE = {
+    "draw": "draw a network or a function: SVG, PNG, or a page that plays the backward pass",
     "check": "say what is wrong with a backprop written by hand",
     "exercise": "backprop exercises: fill in a step, find a mistake, be graded",
 }
@@ -87,13 +88,11 @@ LATE = {
 
 def late(name: str) -> ModuleType:
     """The module of such a command: they import more than --help should wait for."""
-    if name == "check":
-        from .doctor import command as check
+    import importlib
 
-        return check
-    from .exercise import command as exercise
-
-    return exercise
+    return importlib.import_module(
+        {"draw": ".viz.command", "check": ".doctor.command", "exercise": ".exercise.command"}[name], __package__
+    )
 
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -223,16 +222,15 @@ def derive(arguments: argparse.Namespace) -> int:
     if mistake:
         print(f"tinygrad-mlp: {mistake}", file=sys.stderr)
         return 2
-    from pathlib import Path
-
-    from .chainrule.command import of_file, of_network, text_of, write
+    from .chainrule.command import of_file, of_network, text_of
     from .errors import GraphError, TensorTypeError, TraceError, UnsupportedError
+    from .files import replace_file
 
     try:
         found = of_file(arguments.target) if arguments.target else of_network(arguments.sizes, **{**NETWORK, **given})
         text = text_of(found, arguments.format, arguments.with_numbers)
         if arguments.out:
-            write(Path(arguments.out), text)
+            replace_file(arguments.out, text)
             return 0
     except (
         DataError, SettingError, ShapeError, UnknownNameError, GraphError, TensorTypeError, TraceError, UnsupportedError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from .errors import GraphError, TensorTypeError
-from .graph import Node, between, topological
+from .graph import CLOCK, Node, between, mark_call, topological
 from .kernels.shapes import Array
 from .modes import recording
 from .sweep import sweep
@@ -82,10 +82,12 @@ def gradients(
         if x.extras is not None and x.extras.past is not None:
             refuse_an_older_version(y, x)
     if create_graph:
+        began = next(CLOCK)
         with recording(True):
             root = seed.astype(y.dtype) if isinstance(seed, Tensor) else leaf(Tensor.__new__(Tensor), start, requires_grad=False)
             found = sweep(y, root, path, create_graph=True)
         result: list[Any] = [found[x] if x in found else Tensor(np.zeros(x.shape, x.dtype)) for x in wanted]
+        mark_call(result, "backward", began)  # a drawing puts the pass in a frame
     else:
         found = sweep(y, start, path)
         result = [np.zeros(x.shape, x.dtype) if x not in found else found[x] for x in wanted]

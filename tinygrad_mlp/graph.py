@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from .errors import GraphError
 from .kernels.shapes import Array
 from .primitive import Primitive
 
-__all__ = ["Extras", "Node", "between", "line_of", "origin", "place", "topological"]
+__all__ = ["Call", "Extras", "Node", "between", "calls_of", "line_of", "mark_call", "origin", "place", "topological"]
 
 CLOCK = itertools.count(1)  # when a node was made: what is computed from a value is younger than it
 ndarray = np.ndarray
@@ -42,12 +42,14 @@ class Node:
     stamp : when it was made, a time of one clock
     grad : for leaves, the accumulated gradient, a plain ndarray
     extras : what few nodes have, else ``None``
+    call : the call that returned this node, as a tuple; set for the results of calls only, read with :func:`calls_of`
     """
 
     __slots__ = (
         "__weakref__",
         "array",
         "arrays",
+        "call",
         "edges",
         "extras",
         "grad",
@@ -70,6 +72,42 @@ class Node:
     stamp: int
     origin: tuple[CodeType, int] | None
     extras: Extras | None
+    call: tuple[Any, ...]
+
+
+class Call(NamedTuple):
+    """A stretch of a computation that belongs together: everything recorded between two moments.
+
+    Attributes
+    ----------
+    owner : the module that was called, or what else the stretch is: "backward"
+    start, stop : the moments, of the clock that gives nodes their stamps
+    """
+
+    owner: Any
+    start: int
+    stop: int
+
+
+def mark_call(result: Any, owner: Any, start: int) -> None:
+    """Note on the nodes that a call returned, that owner was called, and when. For drawing: nothing is computed with it."""
+    if isinstance(result, Node):
+        if result.op is not None and result.stamp > start:
+            result.call = (owner, start, next(CLOCK), getattr(result, "call", None))  # a named tuple would take three times as long
+    elif type(result) in (tuple, list):
+        for part in result:
+            mark_call(part, owner, start)
+    elif type(result) is dict:
+        for part in result.values():
+            mark_call(part, owner, start)
+
+
+def calls_of(node: Node) -> Iterator[Call]:
+    """The calls that returned a node, the outermost first."""
+    call = getattr(node, "call", None)
+    while call is not None:
+        yield Call(*call[:3])
+        call = call[3]
 
 
 class Extras:

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .chainrule.mathematics import steps
-from .chainrule.notation import LATEX, PLAIN, Notation, Text
+from .chainrule.local import Input, local
+from .chainrule.notation import LATEX, PLAIN, Notation
 from .dispatch import is_numpys, name_of
 from .namespace import HELPERS, constant_almost_everywhere
 from .primitive import BY_NUMPY, COMPOSED, COMPOSED_BY_NUMPY, TABLE, Primitive
-from .symbols import Symbol, Trace
 
 __all__ = ["EXAMPLES", "Entry", "count", "entries", "formulas", "read", "rules_as_written", "table"]
 
@@ -110,39 +109,15 @@ def read(op: Primitive, notation: Notation = LATEX) -> tuple[list[tuple[str, str
     that occur in them, by name.
     """
     shapes, given = EXAMPLES.get(op.name, ([(2, 3)] * len(op.rules), {}))
-    params = {**op.params, **given}
     letters = [f"x{i}" for i in range(1, len(shapes) + 1)] if op.variadic else list(op.arrays)
+    kinds = KINDS.get(op.name, {})
+    inputs = [Input(name, shape, kinds.get(i, "d")) for i, (name, shape) in enumerate(zip(letters, shapes, strict=True))]
+    found = local(op, inputs, {**op.params, **given}, notation)
     lines: list[tuple[str, str, str]] = []
-    arrays: dict[str, Any] = {}
-
-    def array(x: Any) -> str:
-        name = next((name for name, known in arrays.items() if np.array_equal(known, x)), f"C{len(arrays) + 1}")
-        arrays[name] = x
-        return notation.name(name).text
-
-    for place, rule in enumerate(op.rules):
-        if rule is None:
-            continue
-        trace, names = Trace(), dict[Symbol, Text]()
-
-        def leaf(name: str, shape: tuple[int, ...], dtype: Any, trace: Trace = trace, names: dict[Symbol, Text] = names) -> Symbol:
-            symbol = trace.leaf(shape, dtype, "input", name=name)
-            names[symbol] = notation.name(name)
-            return symbol
-
-        kinds = KINDS.get(op.name, {})
-        inputs = [leaf(n, s, kinds.get(i, "d")) for i, (n, s) in enumerate(zip(letters, shapes, strict=True))]
-        result = trace.apply(op, inputs, params)
-        z, g = leaf("z", result.shape, result.dtype), leaf("g", result.shape, result.dtype)
-        found = rule(g, z, *inputs, **params)
-        several = list(found) if isinstance(found, (list, tuple)) else [found]
-        before, values = steps(several, names, array, notation)
-        titles = letters if op.variadic else [letters[place]]
-        lines += [(titles[-1] if len(titles) == 1 else "", left, right) for left, right in before]
-        lines += [
-            (title, notation.gradient(notation.name(title).text).text, value) for title, value in zip(titles, values, strict=True)
-        ]
-    return lines, arrays
+    for d in found.derivatives:
+        lines += [("" if op.variadic else d.letter, left, right) for left, right in d.before]
+        lines.append((d.letter, notation.gradient(notation.name(d.letter).text).text, d.text))
+    return lines, found.arrays
 
 
 def formulas(name: str, notation: Notation = PLAIN) -> list[str]:

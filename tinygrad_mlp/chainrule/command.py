@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
-import os
-import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from types import ModuleType
-from typing import Any
 
-import numpy as np
-
-from ..errors import (
-    DataError,
-    GraphError,
-    SettingError,
-    ShapeError,
-    TensorTypeError,
-    TraceError,
-    UnsupportedError,
-    did_you_mean,
-)
-from ..nn import MLP
-from ..nn.losses import loss_named
-from ..rules import sigmoid, softmax
+from ..errors import DataError, GraphError, ShapeError, TensorTypeError, TraceError, UnsupportedError
 from .derivation import Derivation, derive
+from .examples import function_in, network
 
-__all__ = ["of_file", "of_network", "text_of", "write"]
+__all__ = ["of_file", "of_network", "text_of"]
 
 
 def of_network(sizes: Sequence[int], activation: str, loss_name: str, batch_size: int, dtype: str) -> Derivation:
@@ -41,25 +19,8 @@ def of_network(sizes: Sequence[int], activation: str, loss_name: str, batch_size
     SettingError, UnknownNameError
         If the sizes make no network, or a name is not known.
     """
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise SettingError(f"a network needs two widths at least, input first, all positive: --sizes 784,128,10 (got {sizes})")
-    if batch_size < 1:
-        raise SettingError(f"the batch size must be at least 1 (got {batch_size})")
-    if dtype not in ("float32", "float64"):
-        raise did_you_mean("dtype", dtype, ("float32", "float64"))
-    criterion = loss_named(loss_name)
-    rng = np.random.default_rng(0)
-    model = MLP(list(sizes), activation, dtype=np.dtype(dtype), rng=rng)
-    X = rng.standard_normal((batch_size, sizes[0])).astype(dtype)
-    labels = rng.integers(0, sizes[-1], batch_size)
-    y = labels if criterion.name.startswith("cross_entropy") else np.eye(sizes[-1], dtype=dtype)[labels]
-    output = {"cross_entropy_probabilities": softmax, "bce_probabilities": sigmoid}.get(criterion.name)
-
-    def loss(X: Any, y: Any) -> Any:
-        out = model(X)
-        return criterion(out if output is None else output(out), y)
-
-    return derive(loss, X, y)
+    found = network(sizes, activation, loss_name, batch_size, dtype)
+    return derive(found.loss, found.X, found.y)
 
 
 def of_file(target: str) -> Derivation:
@@ -70,70 +31,13 @@ def of_file(target: str) -> Derivation:
     DataError
         If there is no such file or function, if the file fails, or has no example inputs.
     """
-    path, _, title = target.rpartition(":")
-    if not path or not title.isidentifier():
-        raise DataError(f"expected FILE:FUNCTION, such as model.py:loss (got {target!r})")
-    module = loaded(Path(path))
-    function = getattr(module, title, None)
-    if function is None:
-        known = [name for name, value in vars(module).items() if inspect.isfunction(value)]
-        raise DataError(f"{path}: {did_you_mean('function', title, known)}")
-    if not callable(function):
-        raise DataError(f"{path}: {title} is no function but {type(function).__name__}")
-    if isinstance(function, type):
-        raise DataError(f"{path}: {title} is a class: define a function that returns the loss")
-    inputs = examples(module, function, path)
+    found = function_in(target)
     try:
-        return derive(function, *inputs)
+        return derive(found.function, *found.inputs)
     except (GraphError, TraceError, ShapeError, TensorTypeError, UnsupportedError):
         raise  # they say what to write instead
     except Exception as error:
-        raise DataError(f"{path}:{title} fails: {type(error).__name__}: {error}") from error
-
-
-def loaded(path: Path) -> ModuleType:
-    """The file as a module; files beside it can be imported by it."""
-    if not path.is_file():
-        raise DataError(f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise DataError(f"{path} is no Python file: its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    kept, sys.path[:] = list(sys.path), [str(path.resolve().parent), *sys.path]
-    sys.modules[path.stem] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        line = f"{path}:{frames[-1].lineno}" if frames else str(path)
-        raise DataError(f"{line} fails: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path[:] = kept
-    return module
-
-
-def examples(module: ModuleType, function: Any, path: str) -> list[Any]:
-    """The example inputs of a function: the variable ``inputs``, or the variables that are called like its arguments."""
-    given = vars(module)
-    if "inputs" in given:
-        found = given["inputs"]
-        return list(found) if isinstance(found, (tuple, list)) else [found]
-    found, missing = [], []
-    for p in inspect.signature(function).parameters.values():
-        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.KEYWORD_ONLY):
-            continue
-        if p.name in given:
-            found.append(given[p.name])
-        elif p.default is p.empty:
-            missing.append(p.name)
-        else:
-            break
-    if missing:
-        raise DataError(
-            f"{path}: {function.__name__}() takes {' and '.join(missing)}, of which there is no example: define a variable "
-            f"of that name in the file, {missing[0]} = np.zeros((32, 10)), or inputs = (…,) with all of them"
-        )
-    return found
+        raise DataError(f"{found.place} fails: {type(error).__name__}: {error}") from error
 
 
 def text_of(derivation: Derivation, style: str, with_numbers: bool) -> str:
@@ -141,27 +45,3 @@ def text_of(derivation: Derivation, style: str, with_numbers: bool) -> str:
     if style == "markdown":
         return derivation.markdown(with_numbers=with_numbers)
     return derivation.latex() if style == "latex" else derivation.source()
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file in one step: whoever reads it sees all of the old or all of the new text.
-
-    Raises
-    ------
-    DataError
-        If it cannot be written.
-    """
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text if text.endswith("\n") else text + "\n")
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except OSError as error:
-        os.unlink(temporary)
-        raise DataError(f"cannot write {path}: {error.strerror}") from error

@@ -15,7 +15,7 @@ from .factors import CONSTANTS, fits
 from .notation import ATOM, COMPARE, LATEX, NEGATIVE, PLAIN, POWER, SCALED, SUM, Notation, Text
 from .templates import TEMPLATES
 
-__all__ = ["Formula", "steps"]
+__all__ = ["Formula", "sizes_of", "steps"]
 
 FUNCTIONS = {
     "asin": "arcsin",

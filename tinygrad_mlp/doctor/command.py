@@ -14,8 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..chainrule.command import loaded, write
+from ..chainrule.examples import loaded
 from ..errors import DataError, SettingError, ShapeError, TensorTypeError
+from ..files import replace_file
 from .case import Case
 from .diagnosis import Diagnosis
 from .examine import diagnose
@@ -130,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         code, text = example(arguments) if arguments.example is not None else examined(arguments)
         if arguments.out and text:
-            write(Path(arguments.out), text)
+            replace_file(arguments.out, text)
             text = ""
     except (DataError, SettingError, ShapeError, TensorTypeError) as error:
         print(f"tinygrad-mlp: {error}", file=sys.stderr)
@@ -155,7 +156,7 @@ def example(arguments: argparse.Namespace) -> tuple[int, str]:
         raise SettingError(f"the example is a Python file: its name must end in .py (got {target!r})")
     if path.exists() or path.is_symlink():
         raise DataError(f"{target} exists already, and is not overwritten: give another name")
-    write(path, EXAMPLE.replace("check FILE", f"check {path.name}"))
+    replace_file(path, EXAMPLE.replace("check FILE", f"check {path.name}"))
     return 0, ""
 
 

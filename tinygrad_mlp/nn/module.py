@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import SettingError, ShapeError, TensorTypeError, did_you_mean
+from ..graph import CLOCK, mark_call
 from ..modes import MODES
 from ..tensor import Tensor
 
@@ -70,7 +71,10 @@ class Module:
     def __call__(self, *inputs: Any) -> Any:
         if (tracer := MODES.get().tracer) is not None:
             tracer.trace.modes.append((self, self.training))  # a compiled program holds for this mode
-        return self.forward(*inputs)
+        start = next(CLOCK)
+        result = self.forward(*inputs)
+        mark_call(result, self, start)
+        return result
 
     # --- what is inside -------------------------------------------------------------------------------------------
 

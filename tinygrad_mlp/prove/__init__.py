@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import check, data
 from ..errors import DataError, did_you_mean, require
+from ..history import History
 from ..kernels.shapes import Array
 from ..modes import no_grad
 from ..nn import MLP
@@ -79,7 +80,7 @@ class Result:
     steps: int
     worst_ulps: dict[str, int | None]
     first_difference: str
-    history: dict[str, list[float]] = field(default_factory=dict)
+    history: History = field(default_factory=History)
     files: list[str] = field(default_factory=list)
 
     @property
@@ -90,7 +91,7 @@ class Result:
     @property
     def accuracy(self) -> float:
         """The test accuracy after the last epoch, from 0 to 1."""
-        return self.history["test accuracy"][-1]
+        return float(self.history["test_accuracy"][-1])
 
 
 def prove(settings: Settings, stream: TextIO | None = None) -> Result:
@@ -127,6 +128,7 @@ def prove(settings: Settings, stream: TextIO | None = None) -> Result:
     result = Result(
         settings, sizes, (len(X), len(X_test)), origin, start, start, 0, dict.fromkeys(check.manual_names(model), 0), ""
     )
+    result.history.name = f"{settings.data}: MLP {' → '.join(map(str, sizes))}, {settings.activation}"
     with np.errstate(over="ignore", invalid="ignore"):  # a training that diverges is reported in words
         train(result, model, (X, y, targets), (X_test, y_test), rng, out)
     result.end = check.compare(model, settings.loss, *first_batch, l2=settings.weight_decay, seed=settings.seed)
@@ -255,10 +257,11 @@ def note_difference(result: Result, rows: list[check.Row], epoch: Any) -> None:
 
 def record(result: Result, model: MLP, settings: Settings, training: tuple[Array, Array, Array], test: tuple[Array, Array]) -> None:
     """Loss and accuracy on both parts, after an epoch (and before the first)."""
+    found: dict[str, float] = {}
     for part, X, y in (("train", training[0], training[1]), ("test", *test)):
         loss, accuracy = evaluate(model, settings.loss, X, y)
-        result.history.setdefault(f"{part} loss", []).append(loss)
-        result.history.setdefault(f"{part} accuracy", []).append(accuracy)
+        found |= {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
+    result.history.record(epoch=len(result.history), **found)
 
 
 def evaluate(model: MLP, loss: str, X: Array, y: Array, chunk: int = 4096) -> tuple[float, float]:
@@ -301,15 +304,15 @@ def progress(epochs: int, steps: int, result: Result, out: TextIO) -> Iterator[E
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=epochs * steps, epoch=0, loss=float("nan"), accuracy=result.history["test accuracy"][-1])
+        task = bar.add_task("", total=epochs * steps, epoch=0, loss=float("nan"), accuracy=result.accuracy)
         for number in range(1, epochs + 1):
             bar.update(task, epoch=number)
             yield Epoch(number, bar, task)
-            bar.update(task, accuracy=result.history["test accuracy"][-1])
+            bar.update(task, accuracy=result.accuracy)
             if not console.is_terminal:
-                told = {name: values[-1] for name, values in result.history.items()}
+                told = list(result.history)[-1]
                 print(
-                    f"epoch {number:>3}/{epochs}  loss {told['train loss']:.4f} (test {told['test loss']:.4f})  "
-                    f"accuracy {told['train accuracy']:.2%} (test {told['test accuracy']:.2%})",
+                    f"epoch {number:>3}/{epochs}  loss {told['train_loss']:.4f} (test {told['test_loss']:.4f})  "
+                    f"accuracy {told['train_accuracy']:.2%} (test {told['test_accuracy']:.2%})",
                     file=out,
                 )

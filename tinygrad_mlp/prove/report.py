@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import io
-import os
 import platform
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import check
+from ..history import replace_file
 from ..kernels.shapes import Array
 from ..nn import MLP
 from ..version import __version__
+from ..viz import plots
 
 if TYPE_CHECKING:
     from . import Result
@@ -72,55 +72,24 @@ def write_files(result: Result, folder: Path, model: MLP, batch: tuple[Array, Ar
 
 
 def put(result: Result, folder: Path, name: str, content: bytes) -> None:
-    """Write a file in one go: a run that is killed leaves the old file or the new one, never half of one."""
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp's files are private
-        os.replace(temporary, folder / name)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Write a file in one go, and note it."""
+    replace_file(folder / name, content)
     result.files.append(name)
 
 
 def curves(result: Result) -> bytes:
     """Loss and accuracy against epoch, train and test, as a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for part, colour in (("train", "#0b6bcb"), ("test", "#c2410c")):
-            values = result.history[f"{part} {quantity}"]
-            axes.plot(range(len(values)), values, color=colour, label=part, marker="o", markersize=3)
-        axes.set(xlabel="epoch", ylabel=quantity)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
-        if quantity == "accuracy":
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-        else:
-            axes.set_yscale("log")
-    figure.suptitle(f"{result.settings.data}: MLP {' → '.join(map(str, result.sizes))}, {result.settings.activation}", fontsize=11)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=120)
-    return stream.getvalue()
+    return plots.png(result.history.plot())
 
 
 def report(result: Result) -> str:
     """The report in Markdown."""
     settings = result.settings
     history = [
-        f"| {epoch} | "
-        + " | ".join(
-            f"{values[epoch]:.2%}" if "accuracy" in name else f"{values[epoch]:.4f}" for name, values in result.history.items()
-        )
+        f"| {record['epoch']:g} | "
+        + " | ".join(f"{record[name]:.2%}" if "accuracy" in name else f"{record[name]:.4f}" for name in result.history.names)
         + " |"
-        for epoch in range(len(result.history["train loss"]))
+        for record in result.history
     ]
     told = {name: value for name, value in vars(settings).items() if value is not None and name not in ("out", "data_dir", "sizes")}
     picture = "The graph of one training step: [graph.dot](graph.dot)" + (
@@ -152,8 +121,8 @@ def report(result: Result) -> str:
             "",
             "![Loss and accuracy against epoch](curves.png)",
             "",
-            "| epoch | " + " | ".join(result.history) + " |",
-            "|" + " --- |" * (1 + len(result.history)),
+            "| epoch | " + " | ".join(name.replace("_", " ") for name in result.history.names) + " |",
+            "|" + " --- |" * (1 + len(result.history.names)),
             *history,
             "",
             picture,

@@ -1,0 +1,144 @@
+"""Which call of which module made which nodes, read off the stamps: a call's nodes were made between its start and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..graph import Node, calls_of
+from ..nn import Module
+from ..nn.module import entries
+
+__all__ = ["Stretch", "belongs", "call_tree", "common", "lineage", "owners", "parameter_titles", "variable_of"]
+
+
+@dataclass(eq=False)
+class Stretch:
+    """A call: its owner, what it is called, and the calls that were made from inside it.
+
+    ``path`` is dotted, ``model.blocks.0.linear1``; a module that its parent calls a second time is ``linear1@2``.
+    """
+
+    owner: Any
+    start: int
+    stop: int
+    parent: Stretch | None = None
+    title: str = ""
+    path: str = ""
+    inside: list[Stretch] = field(default_factory=list)
+
+    @property
+    def module(self) -> Module | None:
+        """The module that was called, if it was one."""
+        return self.owner if isinstance(self.owner, Module) else None
+
+
+def call_tree(nodes: Iterable[Node], variables: Sequence[Mapping[str, Any]]) -> list[Stretch]:
+    """The outermost calls in the order of their start, with those inside; ``variables`` give the outermost modules their names."""
+    found = {(call.start, call.stop): call.owner for node in nodes for call in calls_of(node)}
+    roots: list[Stretch] = []
+    above: list[Stretch] = []
+    for (start, stop), owner in sorted(found.items(), key=lambda item: (item[0][0], -item[0][1])):
+        while above and above[-1].stop < start:
+            above.pop()
+        if above and stop > above[-1].stop:
+            continue  # a call of another thread, which overlaps by chance
+        stretch = Stretch(owner, start, stop, above[-1] if above else None)
+        (stretch.parent.inside if stretch.parent is not None else roots).append(stretch)
+        above.append(stretch)
+    name_calls(roots, variables)
+    return roots
+
+
+def name_calls(roots: list[Stretch], variables: Sequence[Mapping[str, Any]]) -> None:
+    """Give every call its title and path."""
+    stack: list[tuple[list[Stretch], Stretch | None]] = [(roots, None)]
+    while stack:
+        siblings, parent = stack.pop()
+        seen: dict[str, int] = {}
+        names = names_inside(parent.module) if parent is not None and parent.module is not None else {}
+        for call in siblings:
+            title = names.get(call.owner) if call.module is not None else str(call.owner)
+            title = title or (variable_of(call.owner, variables) if parent is None else "") or type(call.owner).__name__.lower()
+            seen[title] = seen.get(title, 0) + 1
+            call.title = title if seen[title] == 1 else f"{title}@{seen[title]}"
+            call.path = f"{parent.path}.{call.title}" if parent is not None else call.title
+            stack.append((call.inside, call))
+
+
+def names_inside(module: Module) -> dict[Any, str]:
+    """What a module calls those inside it: its own ones by their attribute, deeper ones by their dotted names."""
+    found: dict[Any, str] = {}
+    for name, part in entries(vars(module), ""):
+        if isinstance(part, Module):
+            found.setdefault(part, name)
+    for name, part in module.named_modules():
+        found.setdefault(part, name)
+    return found
+
+
+def variable_of(owner: Any, variables: Sequence[Mapping[str, Any]]) -> str:
+    """The variable that holds an object; empty if none does."""
+    for space in variables:
+        for name, value in space.items():
+            if value is owner and not name.startswith("_") and name != "self":
+                return name
+    return ""
+
+
+def owners(nodes: Iterable[Node], roots: list[Stretch]) -> dict[Node, Stretch]:
+    """The innermost call during which each node was made; nodes that were made outside of all calls are left out."""
+    flat: list[Stretch] = []
+    stack = list(reversed(roots))
+    while stack:
+        call = stack.pop()
+        flat.append(call)
+        stack.extend(reversed(call.inside))
+    found: dict[Node, Stretch] = {}
+    running: list[Stretch] = []
+    i = 0
+    for node in sorted(nodes, key=lambda n: n.stamp):
+        while i < len(flat) and flat[i].start < node.stamp:
+            while running and running[-1].stop < flat[i].start:
+                running.pop()
+            running.append(flat[i])
+            i += 1
+        while running and running[-1].stop < node.stamp:
+            running.pop()
+        if running:
+            found[node] = running[-1]
+    return found
+
+
+def parameter_titles(roots: list[Stretch]) -> dict[Node, str]:
+    """The dotted names of the parameters of all modules that were called, with the module's in front if there are several."""
+    outer = [
+        call for call in {c.owner: c for c in reversed(roots)}.values() if call.module is not None and call.module.parameters()
+    ][::-1]
+    found: dict[Node, str] = {}
+    for call in outer:
+        for name, parameter in call.owner.named_parameters():
+            found.setdefault(parameter, f"{call.title}.{name}" if len(outer) > 1 else name)
+    return found
+
+
+def lineage(call: Stretch | None) -> Iterator[Stretch]:
+    """A call and those around it, the innermost first."""
+    while call is not None:
+        yield call
+        call = call.parent
+
+
+def common(places: Sequence[Stretch | None]) -> Stretch | None:
+    """The innermost call around all of the places."""
+    first, *others = places or [None]
+    for call in lineage(first):
+        if all(any(c is call for c in lineage(place)) for place in others):
+            return call
+    return None
+
+
+def belongs(x: Any, call: Stretch | None) -> bool:
+    """Whether an array is an attribute of a module that was being called."""
+    return any(c.module is not None and any(v is x for v in vars(c.module).values()) for c in lineage(call))

@@ -1,0 +1,180 @@
+"""What the command ``tinygrad-mlp draw`` does: the picture of a network, or of what a function in a user's file computes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import check
+from ..chainrule.derivation import argument_names
+from ..chainrule.examples import Computation, function_in, network
+from ..errors import (
+    DataError,
+    GraphError,
+    MissingExtraError,
+    SettingError,
+    ShapeError,
+    TensorTypeError,
+    UnknownNameError,
+)
+from ..tensor import Tensor
+from .drawing import DETAILS, DIRECTIONS, FORMS, LAYOUTS, THEMES, Drawing, draw
+
+__all__ = ["add", "run"]
+
+DRAW = """\
+Draw a computation: its operations with their formulas and local derivatives, its parameters, and the gradients that flow back.
+
+The computation is that of a network, by its sizes, on random numbers; or that of a function in a file of yours. The file is
+run, and what the function returns is drawn. Its example inputs are the file's variable `inputs`, a tuple, or else the variables
+that have the names of the function's arguments. Without -o the computation is printed in words.
+
+An .html file is a page on which the forward and the backward pass are played step by step; it opens from disk and needs no network.
+"""
+
+EXAMPLES = """\
+examples:
+  tinygrad-mlp draw --sizes 4,8,3                             in words
+  tinygrad-mlp draw --sizes 4,8,3 -o graph.svg                a picture; .png .pdf .dot .mmd .txt .json too
+  tinygrad-mlp draw --sizes 784,128,10 -o graph.html --open   the page, shown in the browser
+  tinygrad-mlp draw model.py:loss -o graph.svg --detail full  loss(X, y) in model.py, which defines X and y too
+
+exit codes: 0, or 2 if the command or the file cannot be used
+"""
+
+NETWORK = {"activation": "relu", "loss_name": "cross_entropy", "batch_size": 32, "dtype": "float64"}
+"""The options of a network, with their defaults."""
+
+REFUSED = (DataError, GraphError, MissingExtraError, SettingError, ShapeError, TensorTypeError, UnknownNameError)
+
+
+def sizes(text: str) -> list[int]:
+    """Widths from ``64,32,10``."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected whole numbers with commas between, such as 64,32,10 (got {text!r})") from None
+
+
+def add(commands: Any) -> None:
+    """Add the command to the command line."""
+    draw = commands.add_parser(
+        "draw",
+        help="draw a network or a function: SVG, PNG, or a page that plays the backward pass",
+        description=DRAW,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    draw.add_argument("target", nargs="?", metavar="FILE:FUNCTION", help="a function in a Python file, in place of --sizes")
+    network = draw.add_argument_group("network")
+    network.add_argument("--sizes", type=sizes, metavar="N,N,…", help="the widths of an MLP, input first")
+    network.add_argument(
+        "--activation", metavar="NAME", help="relu (default), leaky_relu, sigmoid, tanh, softplus, softmax, identity"
+    )
+    network.add_argument(
+        "--loss",
+        dest="loss_name",
+        metavar="NAME",
+        help="cross_entropy (default), bce, mse, cross_entropy_probabilities, bce_probabilities",
+    )
+    network.add_argument("--batch-size", type=int, metavar="N", help="rows of the batch (default: 32)")
+    network.add_argument("--dtype", metavar="NAME", help="float64 (default) or float32")
+    picture = draw.add_argument_group("picture")
+    picture.add_argument("-o", "--out", metavar="FILE", help=f"write to FILE, of the kind that its suffix says: {' '.join(FORMS)}")
+    picture.add_argument("--open", action="store_true", help="show it: FILE, or without -o a page in a temporary folder")
+    picture.add_argument("--detail", choices=DETAILS, default="op", help="modules, operations (default: op), or also each result")
+    picture.add_argument("--all", action="store_true", help="fold nothing and open all modules, however large it gets")
+    picture.add_argument("--direction", choices=DIRECTIONS, default="TB", help="from top to bottom (default) or left to right")
+    picture.add_argument("--theme", choices=THEMES, default="auto", help="auto (default) follows the reader's system")
+    picture.add_argument("--layout", choices=LAYOUTS, default="own", help="own (default), or dot: placed by Graphviz")
+    picture.add_argument("--title", default="", metavar="TEXT", help="what stands above the picture")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw; 2 if there is nothing that can be drawn."""
+    given = {name: getattr(arguments, name) for name in NETWORK if getattr(arguments, name) is not None}
+    mistake = ""
+    if (arguments.target is None) == (arguments.sizes is None):
+        mistake = "give --sizes for a network, or FILE:FUNCTION, one of the two: tinygrad-mlp draw --sizes 4,8,3 -o graph.svg"
+    elif arguments.target is not None and given:
+        name = next(iter(given)).removesuffix("_name").replace("_", "-")
+        mistake = f"--{name} is of networks, not of functions in files: leave it out"
+    elif arguments.out and Path(arguments.out).suffix.lower() not in FORMS:
+        mistake = f"-o FILE ends in one of {' '.join(FORMS)} (got {arguments.out})"
+    if mistake:
+        print(f"tinygrad-mlp: {mistake}", file=sys.stderr)
+        return 2
+    page = bool(arguments.open and not arguments.out) or Path(arguments.out or "").suffix.lower() == ".html"
+    settings = {
+        "detail": arguments.detail, "direction": arguments.direction, "theme": arguments.theme, "layout": arguments.layout,
+        "title": arguments.title, "fold": not arguments.all, "expand": "all" if arguments.all else "auto",
+    }  # fmt: skip
+    try:
+        if arguments.target:
+            drawing = of_file(arguments.target, settings, page)
+        else:
+            drawing = of_network(arguments.sizes, {**NETWORK, **given}, settings, page)
+        path = arguments.out
+        if arguments.open and not path:
+            path = str(Path(tempfile.mkdtemp(prefix="tinygrad-mlp-")) / "graph.html")
+        if path:
+            drawing.save(path)
+            print(f"Written to {path}: {drawing}", flush=True)
+        else:
+            print(drawing.text.rstrip("\n"), flush=True)
+    except REFUSED as error:
+        print(f"tinygrad-mlp: {error}", file=sys.stderr)
+        return 2
+    if arguments.open and not webbrowser.open(Path(path).resolve().as_uri()):
+        print(f"tinygrad-mlp: no browser was found: open {path} by hand", file=sys.stderr)
+    return 0
+
+
+def of_network(widths: list[int], options: dict[str, Any], settings: dict[str, Any], page: bool) -> Drawing:
+    """The picture of an MLP's loss; for the page its gradients are compared with the manual backprop."""
+    found = network(widths, **options)
+    comparison = check.compare(found.model, found.criterion, found.X, found.y) if page else None
+    names = {"model": found.model, "X": found.X, "y": found.y, "loss": (loss := found.loss(found.X, found.y))}
+    return draw(loss, names=names, compare=comparison, **settings)
+
+
+def of_file(target: str, settings: dict[str, Any], page: bool) -> Drawing:
+    """The picture of what a function returns; if nothing in it requires gradients, with those of its floating arguments."""
+    found = function_in(target)
+    inputs = found.inputs
+    y = called(found, inputs)
+    if not any(isinstance(t, Tensor) and t.requires_grad for t in (y if isinstance(y, (list, tuple)) else [y])):
+        inputs = [as_variable(x) for x in inputs]
+        y = called(found, inputs)
+    names = {name: value for name, value in vars(found.module).items() if not name.startswith("_")}
+    names |= dict(zip(argument_names(found.function, len(inputs)), inputs, strict=True))
+    return draw(y, names=names, compare="numeric" if page else None, **settings)
+
+
+def called(found: Computation, inputs: list[Any]) -> Any:
+    """What the function returns.
+
+    Raises
+    ------
+    DataError
+        If it fails.
+    """
+    try:
+        return found.function(*inputs)
+    except REFUSED:
+        raise  # they say what to write instead
+    except Exception as error:
+        raise DataError(f"{found.place} fails: {type(error).__name__}: {error}") from error
+
+
+def as_variable(x: Any) -> Any:
+    """A floating array or number as a Tensor with a gradient; anything else as it is."""
+    if isinstance(x, Tensor) or not isinstance(x, (np.ndarray, float)) or np.asarray(x).dtype.kind != "f":
+        return x
+    return Tensor(x, requires_grad=True)

@@ -1,0 +1,196 @@
+"""The table of the compare tab: autograd against manual backprop and against numeric differences, parameter by parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..check import Comparison, Diagnosis, relative_difference, same_bits
+from ..doctor.sentences import page
+from ..errors import SettingError, did_you_mean
+from ..graph import Node
+from ..kernels.shapes import Array
+from ..primitive import Primitive
+from .ir import Graph
+from .labels import shape_text
+from .numbers import short
+
+__all__ = ["Slope", "compared", "numeric_slopes", "operation"]
+
+AFFORDABLE = 60_000
+"""So many operations are run again for the numeric differences, at most."""
+
+TOLERANCE = 1e-5
+STEP = 1e-6
+
+
+class Slope(NamedTuple):
+    """The derivative of the output along a random direction of one parameter: by differences, and by the gradient."""
+
+    numeric: float
+    autograd: float
+    noise: float
+    """What rounding may do to the first."""
+
+    @property
+    def difference(self) -> float:
+        """Relative to the larger of the two."""
+        return abs(self.numeric - self.autograd) / max(abs(self.numeric), abs(self.autograd), 1e-300)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the two agree as far as differences can tell."""
+        return self.difference <= TOLERANCE or abs(self.numeric - self.autograd) <= self.noise
+
+
+def numeric_slopes(
+    order: Sequence[Node], seeds: Mapping[Node, Array], gradients: Mapping[Node, Array], seed: int = 0
+) -> dict[Node, Slope]:
+    """Central differences in float64 along one random direction of each leaf; empty if that would take too long.
+
+    The recorded operations are run again with the leaf moved: no function is needed. ``order`` has users before their inputs.
+    """
+    made = sorted((n for n in order if n.op is not None), key=lambda n: n.stamp)
+    leaves = [n for n in order if n.op is None and n in gradients and n.array.dtype.kind == "f"]
+    if 2 * len(made) * len(leaves) > AFFORDABLE:
+        return {}
+    rng = np.random.default_rng(seed)
+    weights = {node: g.astype(np.float64) for node, g in seeds.items()}
+
+    def output(moved: dict[Node, Array]) -> float:
+        values: dict[Node, Any] = dict(moved)
+        for node in made:
+            tracked = dict(node.edges)
+            if not any(x in values for x in tracked.values()):
+                continue
+            given = [
+                values.get(tracked[i], doubled(a)) if i in tracked else doubled(a) for i, a in enumerate(node.arrays or ())
+            ]
+            values[node] = np.asarray(operation(node).forward(*given, **node.params))
+        return float(sum(np.sum(values.get(node, doubled(node.array)) * w) for node, w in weights.items()))
+
+    found = {}
+    with np.errstate(all="ignore"):
+        for leaf in leaves:
+            start = leaf.array.astype(np.float64)
+            direction = rng.standard_normal(start.shape)
+            direction /= max(float(np.sqrt(np.sum(direction**2))), 1e-300)
+            h = STEP * max(1.0, float(np.sqrt(np.mean(start**2))) if start.size else 1.0)
+            ahead, behind = output({leaf: start + h * direction}), output({leaf: start - h * direction})
+            noise = 1e-15 * (abs(ahead) + abs(behind)) / h
+            # the gradient has the rounding of its own dtype
+            rounding = 50 * float(np.finfo(leaf.array.dtype).eps) * float(np.sum(np.abs(gradients[leaf] * direction)))
+            found[leaf] = Slope((ahead - behind) / (2 * h), float(np.sum(gradients[leaf] * direction)), noise + rounding)
+    return found
+
+
+def operation(node: Node) -> Primitive:
+    """The operation of a node that has one."""
+    if node.op is None:
+        raise ValueError("a leaf has no operation")
+    return node.op
+
+
+def doubled(x: Any) -> Any:
+    """Single precision as double precision."""
+    return x.astype(np.float64) if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f" else x
+
+
+def compared(
+    given: Any, graph: Graph, gradients: Mapping[str, Array] | None = None, slopes: Mapping[str, Slope] | None = None
+) -> dict[str, Any] | None:
+    """The table, from a Comparison, a Diagnosis, a dict of gradients by hand, or (None) numeric differences alone.
+
+    Parameters
+    ----------
+    given : what the gradients are compared with
+    graph : the description, whose nodes the rows are linked to by the parameters' names
+    gradients, slopes : the engine's gradients and the numeric derivatives, by node
+
+    Raises
+    ------
+    SettingError, UnknownNameError
+        For something else, and for gradients of unknown names.
+    """
+    by_name = {n["name"]: n["id"] for n in graph["nodes"] if n["kind"] == "parameter"}
+    if isinstance(given, Comparison):
+        table = given.cells()
+        rows = [
+            row_of(cells, row.ok, by_name.get(row.path) or by_name.get(row.name))
+            for cells, row in zip(table[1:], given.rows, strict=True)
+        ]
+        return {"verdict": given.verdict(), "header": table[0], "rows": rows, "notes": []}
+    if isinstance(given, Diagnosis):
+        report = page(given)
+        notes = [f"{f.sentence} {' '.join(f'{title}: {text}' for title, text in f.lines)}".strip() for f in report.findings]
+        notes += [f"{title}: {line}" for title, lines in report.sections for line in lines]
+        rows = [
+            row_of(cells, row.verdict == "right", by_name.get(row.name))
+            for cells, row in zip(report.table[1:], given.rows, strict=False)
+        ]
+        return {"verdict": report.verdict, "header": report.table[0] if report.table else [], "rows": rows, "notes": notes}
+    if given is not None and not isinstance(given, Mapping):
+        raise SettingError(f"compare= is what check.compare or check.diagnose has returned, or a dict of gradients (got {given!r})")
+    return by_hand(dict(given or {}), by_name, graph, gradients or {}, slopes or {})
+
+
+def by_hand(
+    manual: dict[str, Any], by_name: dict[str, str], graph: Graph, gradients: Mapping[str, Array], slopes: Mapping[str, Slope]
+) -> dict[str, Any] | None:
+    """Gradients by hand and numeric differences beside the engine's."""
+    for name in manual:
+        if name not in by_name:
+            raise did_you_mean("parameter of the graph", name, by_name)
+    if not manual and not slopes:
+        return None
+    header = (
+        ["parameter", "shape", "‖gradient‖"]
+        + ["by hand"] * bool(manual)
+        + ["numeric slope", "autograd's", "difference"] * bool(slopes)
+    )
+    rows = []
+    for node in graph["nodes"]:
+        if node["kind"] != "parameter" or node["id"] not in gradients:
+            continue
+        g, slope = gradients[node["id"]], slopes.get(node["id"])
+        cells, ok = [node["name"], shape_text(node["shape"]), short(float(np.sqrt(np.sum(np.abs(g) ** 2))), 3)], True
+        if manual:
+            cells.append(told := hand_word(manual.get(node["name"]), g))
+            ok = told in ("equal bits", "not given") or told.startswith("equal to")
+        if slopes:
+            cells += (
+                [short(slope.numeric, 5), short(slope.autograd, 5), short(slope.difference, 1)]
+                if slope is not None
+                else ["", "", ""]
+            )
+            ok = ok and (slope is None or slope.ok)
+        rows.append(row_of(cells, ok, node["id"]))
+    wrong = [row["cells"][0] for row in rows if not row["ok"]]
+    what = " and ".join(["the gradients by hand"] * bool(manual) + ["numeric differences"] * bool(slopes))
+    verdict = (
+        f"autograd and {what} disagree on {', '.join(wrong)}."
+        if wrong
+        else f"autograd and {what} agree on all {len(rows)} parameters."
+    )
+    notes = ["Numeric: central differences in float64 along one random direction of each parameter."] if slopes else []
+    return {"verdict": verdict, "header": header, "rows": rows, "notes": notes}
+
+
+def hand_word(given: Any, g: Array) -> str:
+    """How a gradient by hand compares with the engine's."""
+    if given is None:
+        return "not given"
+    x = np.asarray(getattr(given, "array", given))
+    if x.shape != g.shape:
+        return f"shape {x.shape}"
+    if same_bits(g, x):
+        return "equal bits"
+    far = relative_difference(x.astype(np.float64), g.astype(np.float64))
+    return f"equal to {far:.0e}" if far <= TOLERANCE else f"differs by {far:.0e}"
+
+
+def row_of(cells: list[str], ok: bool, node: str | None) -> dict[str, Any]:
+    """A row, linked to its box."""
+    return {"cells": cells, "ok": ok, "node": node}

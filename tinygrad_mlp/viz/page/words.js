@@ -1,0 +1,163 @@
+/** @file Numbers and boxes in words: the same as viz/numbers.py and viz/words.py. */
+
+/** @type {Record<string, string>} */
+const CATEGORIES = {
+  linear: "linear algebra", arithmetic: "arithmetic", activation: "activation", reduction: "reduction", shape: "shape", loss: "loss",
+  custom: "custom rule", other: "other operation",
+};
+/** @type {Record<string, string>} */
+const KIND_WORDS = { input: "input", constant: "constant", parameter: "parameter", tensor: "value" };
+/** @type {Record<string, string>} */
+const WARNINGS = { nan: "NaN or ∞ inside", zero: "all gradients inside are 0" };
+
+/**
+ * A number in few characters: 0.0391 is 3.9e−2.
+ * @param {Num | null} x
+ * @param {number} [digits]
+ * @returns {string}
+ */
+function short(x, digits = 4) {
+  if (x === null) return "none";
+  if (x === "nan") return "NaN";
+  if (x === "inf" || x === "-inf") return x === "inf" ? "∞" : "−∞";
+  if (x === 0) return "0";
+  let text = x.toExponential(digits - 1);
+  const exponent = Number(text.slice(text.indexOf("e") + 1));
+  if (Math.abs(x) >= 0.1 && Math.abs(x) < 10 ** Math.max(digits, 3)) {
+    text = exponent < digits ? x.toPrecision(digits) : x.toFixed(0);
+    if (text.includes(".")) text = text.replace(/\.?0+$/, "");
+  } else {
+    const mantissa = text.slice(0, text.indexOf("e"));
+    text = `${mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa}e${exponent}`;
+  }
+  return text.replaceAll("-", "−");
+}
+
+/**
+ * 1 operation, 1,200 operations.
+ * @param {number} n
+ * @param {string} word
+ */
+function plural(n, word) {
+  return `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
+}
+
+/**
+ * A shape as NumPy writes it.
+ * @param {number[] | null} shape
+ */
+function shapeText(shape) {
+  return shape === null ? "" : shape.length ? `(${shape.join(", ")}${shape.length === 1 ? "," : ""})` : "scalar";
+}
+
+/**
+ * One line for an array's numbers.
+ * @param {Stats} stats
+ */
+function statsText(stats) {
+  if (stats.size === 0) return "empty";
+  if (stats.size === 1) return single(stats);
+  const spoilt = [stats.nan ? `${stats.nan} NaN` : "", stats.inf ? `${stats.inf} infinite` : ""];
+  const known = stats.rms === null ? [] : [`RMS ${short(stats.rms)}`, `mean ${short(stats.mean)}`, `${short(stats.min)} … ${short(stats.max)}`];
+  const zeros = stats.zeros ? `${stats.zeros.toLocaleString("en")} of ${stats.size.toLocaleString("en")} are 0` : "";
+  return [...spoilt, ...known, zeros].filter(Boolean).join(", ");
+}
+
+/**
+ * The one entry of an array.
+ * @param {Stats} stats
+ */
+function single(stats) {
+  return stats.nan ? "NaN" : stats.inf ? "∞" : short(stats.preview.length ? /** @type {Num} */ (stats.preview[0]) : stats.mean);
+}
+
+/**
+ * The size of an array in one number: a scalar's own, else its root mean square.
+ * @param {Stats} stats
+ */
+function sizeText(stats) {
+  return stats.size === 1 ? single(stats) : stats.rms === null ? statsText(stats) : `RMS ${short(stats.rms)}`;
+}
+
+/**
+ * A gradient in one number.
+ * @param {Brief} brief
+ * @param {number} size the number of entries
+ */
+function briefText(brief, size) {
+  if (brief.nan) return size === 1 ? minus(brief.text) : `${brief.nan} NaN or ∞`;
+  if (brief.zero) return size === 1 ? "0" : "0 (every entry)";
+  return size === 1 ? minus(brief.text) : `RMS ${short(brief.rms)}`;
+}
+
+/**
+ * With a true minus sign.
+ * @param {string} text
+ */
+function minus(text) {
+  return text.replaceAll("-", "−");
+}
+
+/**
+ * What a node is.
+ * @param {GraphNode} node
+ */
+function kindText(node) {
+  const kind = node.kind === "op" ? CATEGORIES[node.category] ?? "operation" : KIND_WORDS[node.kind] ?? node.kind;
+  return node.output ? `${kind}, output` : kind;
+}
+
+/**
+ * What a node is called in a sentence: the result's name, or its operation.
+ * @param {GraphNode} node
+ */
+function called(node) {
+  return node.name || node.title;
+}
+
+/**
+ * A node in a list: its operation too.
+ * @param {GraphNode} node
+ */
+function calledFully(node) {
+  return node.op && node.name && node.name !== node.op ? `${node.name} = ${node.op}` : called(node);
+}
+
+/**
+ * All that is known of a node, line by line.
+ * @param {GraphNode} node
+ * @returns {string[]}
+ */
+function nodeFacts(node) {
+  const facts = [`${called(node)} (${kindText(node)})`, `shape ${shapeText(node.shape)}, ${node.dtype}`, node.formula, node.numbers];
+  for (const line of node.derivatives) facts.push(...line.before, line.text, line.numbers);
+  facts.push(`value: ${statsText(node.value)}`);
+  if (node.gradient) facts.push(`gradient: ${statsText(node.gradient)}`);
+  else if (!node.tracked) facts.push("no gradient flows here");
+  if (node.users > 1) facts.push(`used ${node.users} times`);
+  return [...facts, node.source].filter(Boolean);
+}
+
+/**
+ * All that is known of a group.
+ * @param {Group} group
+ * @returns {string[]}
+ */
+function groupFacts(group) {
+  const inside = [plural(group.operations, "operation")];
+  if (group.parameters) inside.push(`${plural(group.numbers, "number")} in ${plural(group.parameters, "parameter")}`);
+  return [`${group.title} ${group.subtitle}`.trim(), group.path === group.title ? "" : group.path, inside.join(", "), WARNINGS[group.warn] ?? ""]
+    .filter(Boolean);
+}
+
+/**
+ * What flows back along an edge, in words.
+ * @param {GraphEdge} edge
+ * @param {GraphNode} source
+ */
+function flowText(edge, source) {
+  if (edge.state === "none") return "no gradient flows here";
+  if (!edge.gradient) return "no gradients yet";
+  const part = edge.of > 1 ? `; contribution ${edge.order} of ${edge.of} to ${called(source)}` : "";
+  return `gradient that flows back: ${briefText(edge.gradient, source.value.size)}${part}`;
+}

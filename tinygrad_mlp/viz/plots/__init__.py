@@ -1,0 +1,24 @@
+"""Training pictures with matplotlib (extra ``demos``): each function draws on the ``ax`` that it is given, and returns it.
+
+Without an ``ax`` a figure is made that belongs to nobody else: no pyplot, no window, nothing to close. ``ax.figure.savefig(path)``
+writes it, and a notebook shows what is returned.
+"""
+
+from .curves import histories
+from .figures import Panels, png
+from .landscape import loss_along
+from .layers import activations, dead_units, gradient_flow
+from .models import confusion_matrix, decision_boundary, first_layer
+
+__all__ = [
+    "Panels",
+    "activations",
+    "confusion_matrix",
+    "dead_units",
+    "decision_boundary",
+    "first_layer",
+    "gradient_flow",
+    "histories",
+    "loss_along",
+    "png",
+]

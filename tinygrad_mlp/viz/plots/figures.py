@@ -1,0 +1,80 @@
+"""What all pictures share: figures without pyplot, colours that everybody can tell apart, PNG files."""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import Any
+
+from ...errors import TensorTypeError, require
+
+__all__ = ["COLOURS", "MARKS", "Panels", "figure_of", "one_ax", "percent", "png", "tidy"]
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4d4d4d", "#8a7a00")
+"""Okabe and Ito's colours, in an order in which neighbours differ in brightness too; after the last, the first again."""
+
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+"""A mark of its own for each, so that colour is never all there is to tell them apart."""
+
+
+class Panels(tuple[Any, ...]):
+    """The axes of a picture with several, left to right; ``figure`` is their figure, which a notebook shows.
+
+    ``repr`` says how many there are, since the axes' own says nothing.
+    """
+
+    __slots__ = ()
+
+    @property
+    def figure(self) -> Any:
+        """The figure of the first, which is that of all if we made them."""
+        return self[0].figure
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
+
+    def __repr__(self) -> str:
+        return f"Panels({', '.join(repr(ax.get_ylabel()) for ax in self)})"
+
+
+def figure_of(width: float, height: float) -> Any:
+    """A new figure, in inches, drawn by Agg: it is not pyplot's, and is gone when nobody holds it."""
+    require("matplotlib", "demos", "a training picture")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def one_ax(ax: Any, width: float = 5.0, height: float = 3.6) -> Any:
+    """The ax given, or that of a new figure, which a notebook shows."""
+    if ax is None:
+        ax = figure_of(width, height).add_subplot()
+        ax._repr_png_ = functools.partial(png, ax)
+    if not hasattr(ax, "get_xaxis_transform"):
+        raise TensorTypeError(f"ax must be one Axes of matplotlib (got {type(ax).__name__})")
+    return ax
+
+
+def png(picture: Any, dpi: int = 110) -> bytes:
+    """A picture as a PNG file: of an ax, of Panels, or of a figure. The same numbers give the same bytes."""
+    figure = getattr(picture, "figure", picture)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return stream.getvalue()
+
+
+def tidy(ax: Any) -> None:
+    """No box around the curves, and a light grid behind them."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(color="#e3e3e3", linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def percent(axis: Any) -> None:
+    """Shares as per cent along an axis."""
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=None))
