@@ -81,11 +81,11 @@ class History:
         if again and (twice := [name for name in checked if name in self._rows[-1][1]]):
             raise SettingError(f"{twice[0]} of {by} {at:g} is recorded already: give the next {by}")
         self.by = by
-        self.names = list(dict.fromkeys([*self.names, *checked]))
-        if again:
-            self._rows[-1] = (at, self._rows[-1][1] | checked)  # a new dict: a view that draws just now reads the old one
+        if again:  # a new dict: a view that draws just now, in its thread, reads the old one
+            self._rows[-1] = (at, self._rows[-1][1] | checked)
         else:
             self._rows.append((at, checked))
+        self.names = list(dict.fromkeys([*self.names, *checked]))  # after the values: a view looks for those of each name
         for listener in list(self._listeners):
             listener()
 
@@ -108,7 +108,7 @@ class History:
         trial.by, trial.names, trial._rows = self.by, self.names, list(self._rows)
         for numbers in zip(*given.values(), strict=True):
             trial.record(**dict(zip(given, numbers, strict=True)))
-        self.by, self.names, self._rows = trial.by, trial.names, trial._rows
+        self.by, self._rows, self.names = trial.by, trial._rows, trial.names
         for listener in list(self._listeners):
             listener()
 

@@ -157,7 +157,8 @@ class Capture:
         if user is not None:  # as it was when it was used
             array = np.asarray((user.arrays or ())[place])
         tracked = isinstance(x, Recorded) and x.tracked
-        kind = "parameter" if tracked else "input" if array.dtype.kind in "fc" and array.ndim else "constant"
+        owned = isinstance(x, Parameter) or not self.titles  # without modules, a leaf with a gradient is a parameter
+        kind = "parameter" if tracked and owned else "input" if tracked or (array.dtype.kind in "fc" and array.ndim) else "constant"
         name = self.titles.get(key, "") or self.objects.get(id(x), "")
         shown = name or by_use(user, place, kind)
         node = self.new(key, array, self.passed.arrived.get(key), kind=kind, title=shown, name=shown, tracked=tracked)

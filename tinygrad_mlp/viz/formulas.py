@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from ..symbols.trace import identity
 from .ir import LocalLine
 from .numbers import short
 
-__all__ = ["Formulas", "Told", "category", "letters"]
+__all__ = ["Formulas", "Told", "category", "letters", "shown"]
 
 CHAPTERS = {
     "activations": "activation", "products": "linear", "linalg": "linear", "fft": "linear", "reductions": "reduction",
@@ -119,7 +120,7 @@ class Formulas:
         lines: list[LocalLine] = [
             {
                 "argument": d.place, "of": d.letter, "before": [f"{left} = {right}" for left, right in d.before],
-                "text": f"d{PLAIN.name(d.letter).text} = {d.text}", "numbers": "",
+                "text": (text := f"d{PLAIN.name(d.letter).text} = {d.text}"), "shown": shown(text), "numbers": "",
             }
             for d in found.derivatives
         ]  # fmt: skip
@@ -151,14 +152,33 @@ class Formulas:
         return equation("z", found.forward, texts["z"].text)
 
 
+UNDERLINE = "\u0332"
+SUBSCRIPTS = {"i": "ᵢ", "j": "ⱼ", "k": "ₖ", "m": "ₘ", "n": "ₙ", "p": "ₚ"}
+
+
+def shown(text: str) -> str:
+    """A formula as a person would write it, where shapes are seen in the picture and need not be told.
+
+    >>> shown("dx = (g / 48) 1[6×8]"), shown("dy = Σ_i,j g"), shown("dx = 1/16 g (softmax(x) − [y_ij\u0332 = (0, …, 2)])")
+    ('dx = g / 48 for each entry', 'dy = Σᵢⱼ g', 'dx = 1/16 g (softmax(x) − onehot(y))')
+    >>> shown("z = x / 2.8284271247461903")
+    'z = x / 2.8284…'
+    """
+    text = re.sub(rf"\[(\w)_ij{UNDERLINE} = \(0, …, \d+\)\]", r"onehot(\1)", text)
+    text = text.replace(UNDERLINE, "")
+    text = re.sub(r"^(\w+ = )(?:\((.*)\)|(\S+)) (?:⊙ )?1\[[^\]]*\]$", lambda m: f"{m[1]}{m[2] or m[3]} for each entry", text)
+    text = re.sub(r"(?<=[ΣΠ])_([a-z](?:,[a-z])*)(?= )", lambda m: "".join(SUBSCRIPTS.get(c, "") for c in m[1] if c != ","), text)
+    return re.sub(r"\d+\.\d{5,}(?!\d*e)", lambda m: f"{m[0][: m[0].index('.') + 5]}…", text)
+
+
 def equation(left: str, middle: str, right: str) -> str:
     """Left = middle = right, without the middle if it is what stands on the right."""
     return f"{left} = {right}" if middle == right else f"{left} = {middle} = {right}"
 
 
 def decimal(x: float) -> str:
-    """A number for a formula, with a true minus sign."""
-    return short(x, 4).replace("-", "−")
+    """A number for a formula."""
+    return short(x, 4)
 
 
 def is_scalar(node: Node) -> bool:

@@ -54,12 +54,16 @@ class Brief(TypedDict):
 
 
 class LocalLine(TypedDict):
-    """A local derivative: the gradient of one input, with g for the one that arrives at the result z."""
+    """A local derivative: the gradient of one input, with g for the one that arrives at the result z.
+
+    ``text`` and ``before`` are exact, as on the page of rules; ``shown`` is ``text`` as a person would write it.
+    """
 
     argument: int
     of: str
     before: list[str]
     text: str
+    shown: str
     numbers: str
 
 
@@ -151,7 +155,8 @@ class Graph(TypedDict):
 
 def dumps(graph: Graph) -> str:
     """The description as strict JSON."""
-    return json.dumps(graph, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(graph, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode("utf-8")  # names may hold half a surrogate pair, which no file can
 
 
 def loads(text: str) -> Graph:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 
 from . import measure
+from .formulas import shown
 from .ir import Group, Line, LocalLine, Statistics
 from .numbers import short
 
@@ -64,10 +65,14 @@ def number_word(n: int, word: str) -> str:
     return f"{n:,} {word}{'s' * (n != 1)}"
 
 
+WORDS = {"nan": "NaN", "inf": "∞", "-inf": "−∞"}
+
+
 def values_line(values: Statistics, name: str) -> str:
     """The entries of a small array: "e = -6", "[1, 2]"."""
-    entries = [v if isinstance(v, str) else short(v, 4 if values["size"] == 1 else 2) for v in values["preview"]]
-    text = (entries[0] if values["size"] == 1 else f"[{', '.join(entries)}]").replace("-", "−")
+    digits = 4 if values["size"] == 1 else 2
+    entries = [WORDS[v] if isinstance(v, str) else short(v, digits) for v in values["preview"]]
+    text = entries[0] if values["size"] == 1 else f"[{', '.join(entries)}]"
     return f"{name} = {text}" if name else text
 
 
@@ -107,8 +112,8 @@ def operation_lines(
     """An operation: its name, formula, local derivatives, and its result."""
     lines: list[Line] = [("title", shorten(title, 28))]
     if formula:
-        lines.append(("formula", shorten(formula, LONG)))
-    told = [(d["before"], d["text"]) for d in derivatives]
+        lines.append(("formula", shorten(shown(formula), LONG)))
+    told = [([*map(shown, d["before"])], d["shown"]) for d in derivatives]
     for before, text in told[:DERIVATIVES] if len(told) <= DERIVATIVES else told[: DERIVATIVES - 1]:
         lines += [("derivative", shorten(line, LONG)) for line in (*before, text)]
     if len(told) > DERIVATIVES:

@@ -19,6 +19,13 @@ NAMES = {"input": "input", "constant": "constant", "parameter": "parameter", "te
 """The words for each kind of box, in the order of the legend."""
 
 
+SPECIAL = {"zero": "gradient exactly 0", "nan": "NaN or infinite", "none": "no gradient flows", "unknown": "no gradients yet"}
+"""The words for the states of an edge without a size."""
+
+STEP = 32.0
+"""Each colour of the scale is so long."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """Something at a place in the legend: a small box, a line, a text."""
@@ -48,10 +55,10 @@ def legend_of(graph: Mapping[str, Any], view: Mapping[str, Any], wide: float) ->
     setter.kinds(graph, view)
     setter.lines(graph, view)
     ways = "arrows point forward"
-    if any(edge["sign"] for edge in view["edges"]):
-        ways += "; a letter at an arrow's head is the argument's name in the formula"
     if graph["gradients"]:
         ways += "; gradients flow back along them; g = the gradient that arrives at an operation's output, dx = what it sends to x"
+    if any(edge["sign"] for edge in view["edges"]):
+        ways += "; the sign at an arrow's head names the argument"
     setter.paragraph(ways)
     setter.paragraph(summary(graph, view))
     setter.paragraph(graph["why"] if not graph["gradients"] else "")
@@ -123,36 +130,29 @@ class Setter:
         """The lines that are seen: the scale of gradients, and those that are special."""
         shown = [(edge["state"], edge["level"]) for edge in view["edges"]]
         levels = sorted({level for state, level in shown if state == "flow"})
-        ramp = graph["ramp"]
         self.next_row()
-        if ramp is not None and levels:
-            one = number(ramp["low"], 2) == number(ramp["high"], 2) or len(levels) == 1
-            ends = (
-                number(ramp["low"], 2) if ramp["low"] == ramp["high"] else f"{number(ramp['low'], 2)} … {number(ramp['high'], 2)}"
-            )
-            flows = [edge["gradient"] for edge in graph["edges"] if edge["state"] == "flow"]
-            scale = "size of the gradient" if all(map(is_scalar, flows)) else "gradient RMS"
-            scale += ":" if one else " (log scale):"
-            self.place(width(scale, SIZE))
-            self.entries.append(Entry("text", self.x, self.y, text=scale))
-            self.x += width(scale, SIZE) + 12
-            strip = levels if one else [0, 1, 2, 3, 4]
-            self.place(32.0 * len(strip) + 8 + width(ends, SIZE))
-            for level in strip:
-                self.entries.append(Entry("line", self.x, self.y, stroke=("flow", level), wide=28.0))
-                self.x += 32.0
-            self.entries.append(Entry("text", self.x + 6, self.y, text=ends))
-            self.x += width(ends, SIZE) + 24
+        if graph["ramp"] is not None and levels:
+            self.scale(graph, levels)
             self.next_row()
         states = {state for state, _ in shown}
-        for state, text in (
-            ("zero", "gradient exactly 0"),
-            ("nan", "NaN or infinite"),
-            ("none", "no gradient flows"),
-            ("unknown", "no gradients yet"),
-        ):
+        for state, text in SPECIAL.items():
             if state in states:
                 self.sample("line", text, stroke=(state, 0), wide=38.0, drawn=38.0)
+
+    def scale(self, graph: Mapping[str, Any], levels: list[int]) -> None:
+        """The scale of gradients between its two ends; one line where all are alike."""
+        low, high = (number(graph["ramp"][end], 2) for end in ("low", "high"))
+        strip = levels if low == high or len(levels) == 1 else [0, 1, 2, 3, 4]
+        numbers = all(is_scalar(edge["gradient"]) for edge in graph["edges"] if edge["state"] == "flow")
+        title = f"{'size of the gradient' if numbers else 'gradient RMS'}{' (log scale)' if len(strip) > 1 else ''}:"
+        ends = low if low == high else f"{low} … {high}"
+        self.entries.append(Entry("text", self.x, self.y, text=title))
+        self.x += width(title, SIZE) + 12
+        self.place(STEP * len(strip) + 6 + width(ends, SIZE))
+        for level in strip:
+            self.entries.append(Entry("line", self.x, self.y, stroke=("flow", level), wide=STEP - 4))
+            self.x += STEP
+        self.entries.append(Entry("text", self.x + 6, self.y, text=ends))
 
     def result(self) -> Legend:
         """All that was set."""

@@ -21,6 +21,9 @@ __all__ = ["Live", "live", "sparkline"]
 PAUSE = 0.25
 """Seconds between two drawings, at least."""
 
+DECADE = 10.0
+"""Curves of what spans more than this are logarithmic."""
+
 BARS = {"utf": "▁▂▃▄▅▆▇█", "ascii": "_.-~=+*#"}
 WIDTH = 32
 JUSTIFIED: tuple[Literal["left", "right"], ...] = ("left", "left", "right", "left", "left")
@@ -176,7 +179,7 @@ class Terminal:
             at, values = self.history.series(name)
             best = best_of(quantity, at, values, self.history.by)
             colour = {"train": "blue", "validation": "yellow", "test": "green"}.get(part, "")
-            curve = Text(sparkline(values, WIDTH, self.bars), style=colour)
+            curve = Text(sparkline(scaled(values), WIDTH, self.bars), style=colour)
             grid.add_row("" if quantity == seen else quantity, part, shown(quantity, float(values[-1])), curve, best)
             seen = quantity
         return Group(title, grid)
@@ -222,8 +225,9 @@ class Notebook:
 
         panels = histories(self.history)
         if self.total is not None:
+            first, end = min(self.history.at[0], 1), max(self.total, self.history.at[-1])
             for ax in panels:
-                ax.set_xlim(min(self.history.at[0], 1), max(self.total, self.history.at[-1]))
+                ax.set_xlim(first - 0.03 * (end - first), end)
         title = "  ".join(filter(None, (self.history.name, self.clock.told())))
         panels.figure.suptitle(title, fontsize=10)
         picture = self.display.Image(data=panels._repr_png_(), format="png")
@@ -310,6 +314,13 @@ def line_of(row: dict[str, float], by: str, total: float | None) -> str:
                 told.append(shown(quantity, row[name]) + (f" ({part})" if part else ""))
         words.append(f"{quantity} {' '.join(told)}")
     return "  ".join(words)
+
+
+def scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logarithms of what spans more than a decade, as the pictures have it; else the values."""
+    finite = values[np.isfinite(values)]
+    spans = finite.size > 0 and finite.min() > 0 and finite.max() > DECADE * finite.min()
+    return np.log(np.where(np.isfinite(values), values, np.nan)) if spans else values
 
 
 def sparkline(values: NDArray[np.float64], width: int = WIDTH, bars: str = BARS["utf"]) -> str:

@@ -25,13 +25,14 @@ def mermaid(graph: Mapping[str, Any], view: Mapping[str, Any]) -> str:
     nodes = {node["id"]: node for node in graph["nodes"]}
     groups = {group["id"]: group for group in graph["groups"]}
     out = [f"flowchart {'LR' if graph['direction'] == 'LR' else 'TD'}"]
-    depth, classes = 0, dict[str, None]()
+    depth, classes, opened = 0, dict[str, None](), []
     for item, level in items(view["root"]):
         out += ["  " * (d + 1) + "end" for d in reversed(range(level, depth))]
         depth = level
         indent, name = "  " * (level + 1), item["id"]
         if "children" in item:
             out.append(f'{indent}subgraph {name} ["{quoted(joined(groups[name]))}"]')
+            opened.append(name)
             depth += 1
         elif name in groups:
             classes["module"] = None
@@ -49,7 +50,12 @@ def mermaid(graph: Mapping[str, Any], view: Mapping[str, Any]) -> str:
         text = f'|"{quoted(seen["label"])}"|' if seen["label"] else ""
         out.append(f"  {seen['source']} {arrow}{text} {seen['target']}")
         styles.append(f"  linkStyle {i} stroke:{PALETTE['light'][name]},stroke-width:{line:g}px")
-    return "\n".join([*out, *(class_of(kind) for kind in classes), *styles]) + "\n"
+    c = PALETTE["light"]
+    frames = [
+        f"  classDef frame fill:{c['group-a']},stroke:{c['group-line']},color:{c['text']}",
+        f"  class {','.join(opened)} frame",
+    ]
+    return "\n".join([*out, *map(class_of, classes), *(frames if opened else []), *styles]) + "\n"
 
 
 def boxed(form: tuple[str, str], lines: Sequence[Sequence[str]]) -> str:

@@ -24,15 +24,17 @@ def json_number(x: Any) -> float | str:
 
 
 def short(x: float, digits: int = 2) -> str:
-    """A number in few characters.
+    """A number in few characters, with a true minus sign.
 
     >>> short(0.0391), short(1.27), short(-250.4, 3), short(0.0), short(math.nan)
-    ('3.9e-2', '1.3', '-250', '0', 'NaN')
+    ('3.9e-2', '1.3', '−250', '0', 'NaN')
     """
+    if x < 0:
+        return "−" + short(-x, digits)
     if x != x:
         return "NaN"
     if math.isinf(x):
-        return "∞" if x > 0 else "-∞"
+        return "∞"
     if x == 0:
         return "0"
     if 0.1 <= abs(x) < 10 ** max(digits, 3):

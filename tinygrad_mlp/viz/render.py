@@ -14,7 +14,7 @@ from .measure import width
 
 __all__ = ["pdf", "png"]
 
-LARGEST = 24_000
+LARGEST = 32_000
 """No side of a PNG is longer than this, in pixels; a larger drawing is scaled down."""
 
 PIXELS = 60_000_000

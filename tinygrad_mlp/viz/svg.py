@@ -211,7 +211,8 @@ class Drawing:
         alarm, paper = self.colours["edge-nan"], self.colours["background"]
         at = f'x="{num(right - 2)}" y="{num(y + 6)}"'
         return (
-            f'<circle class="badge" cx="{num(right - 2)}" cy="{num(y + 2)}" r="10" fill="{paper}" stroke="{alarm}" stroke-width="1.6"/>'
+            f'<circle class="badge" cx="{num(right - 2)}" cy="{num(y + 2)}" r="10" fill="{paper}" '
+            f'stroke="{alarm}" stroke-width="1.6"/>'
             f'<text class="warn" {at} text-anchor="middle" fill="{alarm}" font-size="12" font-weight="bold">⚠</text>'
         )
 
@@ -227,7 +228,7 @@ class Drawing:
         points, arrow = headed([tuple(p) for p in place["points"]], 5.0 + 1.9 * line, self.left_right, place.get("spline", False))
         way = bezier(points) if place.get("spline") else path(points, self.graph["direction"])
         label = self.label(seen["label"], place["label"], state) if seen["label"] and place["label"] else ""
-        sign = self.sign(seen["sign"], place["points"]) if seen["sign"] else ""
+        sign = self.sign(seen["sign"], place["points"], place.get("spline", False)) if seen["sign"] else ""
         return (
             f'<g class="edge {state} {name}" id="{self.prefix}-{escape(seen["id"])}">{titled(edge_facts(members, self.names))}'
             f'<path class="line" d="{way}" fill="none" stroke="{colour}" stroke-width="{num(line)}"'
@@ -245,14 +246,17 @@ class Drawing:
             f'paint-order="stroke">{escape(text)}</text>'
         )
 
-    def sign(self, text: str, points: Sequence[Sequence[float]]) -> str:
+    def sign(self, text: str, points: Sequence[Sequence[float]], spline: bool) -> str:
         """At the head of an edge: which argument it is, where that matters."""
         x, y = points[-1]
-        dx, dy = (-14.0, -7.0) if self.left_right else (-7.0, -6.0)
-        return (
-            f'<text class="muted" x="{num(x + dx)}" y="{num(y + dy)}" text-anchor="end" font-size="10" '
-            f'fill="{self.colours["muted"]}">{escape(text)}</text>'
-        )
+        dx, dy = heading(points, self.left_right, spline)
+        if spline:  # beside a line that slants
+            at = f'x="{num(x - 13 * dx - 10 * dy)}" y="{num(y - 13 * dy + 10 * dx + 3)}" text-anchor="middle"'
+        elif self.left_right:
+            at = f'x="{num(x - 14 * dx)}" y="{num(y - 8)}" text-anchor="middle"'
+        else:
+            at = f'x="{num(x - 7)}" y="{num(y - 6 * dy)}" text-anchor="end"'
+        return f'<text class="muted" {at} font-size="10" fill="{self.colours["muted"]}">{escape(text)}</text>'
 
     # --- legend --------------------------------------------------------------------------------------------------------
 
@@ -310,19 +314,22 @@ def strokes(state: str, level: int) -> tuple[str, float, str]:
     }.get(state, ("edge-unknown", 1.4, ""))
 
 
-def headed(points: list[Any], size: float, left_right: bool, spline: bool) -> tuple[list[tuple[float, float]], str]:
-    """The line shortened by its arrow head, and the three corners of the head."""
+def heading(points: Sequence[Sequence[float]], left_right: bool, spline: bool) -> tuple[float, float]:
+    """The direction in which an edge arrives."""
     (x0, y0), (x1, y1) = points[-2], points[-1]
-    if spline:
-        length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
-        dx, dy = (x1 - x0) / length, (y1 - y0) / length
-    else:  # paths end along the direction of the drawing
-        dx, dy = (1.0 if x1 >= x0 else -1.0, 0.0) if left_right else (0.0, 1.0 if y1 >= y0 else -1.0)
-    half = size * 0.42
-    bx, by = x1 - dx * size, y1 - dy * size
-    corners = ((x1, y1), (bx - dy * half, by + dx * half), (bx + dy * half, by - dx * half))
-    cut = size * 0.8
-    return [*points[:-1], (x1 - dx * cut, y1 - dy * cut)], " ".join(f"{num(x)},{num(y)}" for x, y in corners)
+    if not spline:  # these paths end along the direction of the drawing
+        return (1.0 if x1 >= x0 else -1.0, 0.0) if left_right else (0.0, 1.0 if y1 >= y0 else -1.0)
+    length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
+    return ((x1 - x0) / length, (y1 - y0) / length) if length else (0.0, 1.0)
+
+
+def headed(points: list[Any], size: float, left_right: bool, spline: bool) -> tuple[list[Any], str]:
+    """The line shortened by its arrow head, and the three corners of the head."""
+    (x, y), (dx, dy) = points[-1], heading(points, left_right, spline)
+    half, cut = size * 0.42, size * 0.8
+    bx, by = x - dx * size, y - dy * size
+    corners = ((x, y), (bx - dy * half, by + dx * half), (bx + dy * half, by - dx * half))
+    return [*points[:-1], (x - dx * cut, y - dy * cut)], " ".join(f"{num(a)},{num(b)}" for a, b in corners)
 
 
 def bezier(points: Sequence[Sequence[float]]) -> str:

@@ -14,6 +14,8 @@ BETWEEN_BOXES = 24.0
 BESIDE_BOX = 16.0
 BETWEEN_EDGES = 12.0
 ATTACHMENTS = 24.0  # apart on a box's border, where there is room
+NUDGE = 8.0  # how far an attachment may move to make an edge straight
+BESIDE_END = 8.0  # and how near it may come to others and to the corner
 LIGHT = 0.2  # how much a long edge pulls at a box, where another box pulls with 1
 
 
@@ -30,6 +32,7 @@ def place(problem: Problem, tick: Tick) -> None:
     left = solve(arcs, forces(problem, block, shift, count), order, tick)
     for number, vertex in enumerate(problem.vertices):
         vertex.left = left[block[number]] + shift[number]
+    straighten(problem)
 
 
 def attach(problem: Problem) -> None:
@@ -47,6 +50,31 @@ def attach(problem: Problem) -> None:
                     problem.segments[index].target_at = offset
                 else:
                     problem.segments[index].source_at = offset
+
+
+def straighten(problem: Problem) -> None:
+    """Move ends on boxes a little where that makes a segment straight; they keep their order and some distance."""
+    for index, segment in enumerate(problem.segments):
+        source, target = problem.vertices[segment.source], problem.vertices[segment.target]
+        off = source.left + segment.source_at - target.left - segment.target_at
+        if segment.rail or off == 0 or abs(off) > NUDGE:
+            continue
+        if target.kind == BOX:
+            ends = [problem.segments[other].target_at for other in target.ins]
+            if has_room(target, ends, target.ins.index(index), segment.target_at + off):
+                segment.target_at += off
+                continue
+        if source.kind == BOX:
+            ends = [problem.segments[other].source_at for other in source.outs]
+            if has_room(source, ends, source.outs.index(index), segment.source_at - off):
+                segment.source_at -= off
+
+
+def has_room(vertex: Vertex, ends: list[float], at: int, value: float) -> bool:
+    """Whether the end of that number, of all on a border of a box, may move to a place."""
+    lower = ends[at - 1] + BESIDE_END if at > 0 else BESIDE_END
+    upper = ends[at + 1] - BESIDE_END if at + 1 < len(ends) else vertex.across - BESIDE_END
+    return lower <= value <= upper
 
 
 def far_source(problem: Problem, segment: Segment) -> float:
@@ -207,7 +235,7 @@ def block_order(count: int, arcs: list[Arc]) -> list[int]:
 
 
 def free_label(problem: Problem, block: list[int], above: Segment, below: Segment) -> bool:
-    """Whether a label, between two segments, is in line with neither: then it is pulled to the child below, for one curve, not two."""
+    """Whether a label, between two segments, is in line with neither: then it is pulled to the child below."""
     last = problem.vertices[below.target].kind in (BOX, GROUP) and not below.rail
     return last and block[above.source] != block[above.target] != block[below.target]
 

@@ -10,7 +10,7 @@ Arc = tuple[int, int, float]  # left block, right block, least distance
 Pull = tuple[int, float, float]  # another block, how far to the right of it one would stand straight, weight
 
 MOST, LEAST = 60, 6  # rounds
-WORK = 60_000  # rounds times blocks: many blocks get fewer rounds
+WORK = 150_000  # rounds times blocks and neighbours: of many, fewer rounds must do
 STILL = 1e-4
 FAR = 1e9
 NO_WEIGHT = 0.01  # of a block that nothing pulls at
@@ -34,7 +34,7 @@ def solve(arcs: list[Arc], pulls: list[list[Pull]], order: list[int], tick: Tick
     for number in range(count):
         for _, _, weight in pulls[number]:
             weights[number] += weight
-    rounds = max(LEAST, min(MOST, WORK // (count + 1)))
+    rounds = max(LEAST, min(MOST, WORK // (count + len(arcs) + 1)))
     at = [0.0] * count
     for number in order:
         for other, distance in lefts[number]:

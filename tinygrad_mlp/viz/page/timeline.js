@@ -1,0 +1,171 @@
+/** @file The steps: forward in execution order, then backward, and what is known after each of them. */
+
+/** A graph with what the page asks of it again and again. */
+class Model extends Outline {
+  /** @param {Graph} graph */
+  constructor(graph) {
+    super(graph);
+    this.graph = graph;
+    /** @type {Map<string, GraphEdge>} */
+    this.edges = new Map(graph.edges.map((edge) => [edge.id, edge]));
+    /** @type {Map<string, GraphEdge[]>} */
+    this.into = new Map();
+    /** @type {Map<string, GraphEdge[]>} */
+    this.outOf = new Map();
+    for (const edge of graph.edges) {
+      for (const [map, end] of /** @type {const} */ ([[this.into, edge.target], [this.outOf, edge.source]])) {
+        const edges = map.get(end);
+        if (edges) edges.push(edge);
+        else map.set(end, [edge]);
+      }
+    }
+    for (const edges of this.into.values()) edges.sort((a, b) => a.argument - b.argument);
+  }
+
+  /**
+   * @param {string} id
+   * @returns {GraphNode}
+   */
+  node(id) {
+    const found = this.nodes.get(id);
+    if (!found) throw new Error(`no node ${id}`);
+    return found;
+  }
+
+  /**
+   * The box that holds an operation's result: with detail "full" its own, else the operation itself.
+   * @param {string} id
+   * @returns {GraphNode}
+   */
+  result(id) {
+    const boxed = (this.outOf.get(id) ?? []).map((edge) => this.node(edge.target)).find((node) => node.kind === "tensor");
+    return boxed ?? this.node(id);
+  }
+
+  /**
+   * The operation that made a node; of a leaf, none.
+   * @param {string} id
+   * @returns {string | null}
+   */
+  maker(id) {
+    const node = this.node(id);
+    return node.kind === "op" ? id : node.kind === "tensor" ? this.into.get(id)?.[0]?.source ?? null : null;
+  }
+
+  /**
+   * The contributions to a node's gradient, in the order in which they are added up.
+   * @param {string} id
+   * @returns {GraphEdge[]}
+   */
+  contributions(id) {
+    const edges = (this.outOf.get(id) ?? []).filter((edge) => edge.gradient && this.node(edge.target).kind !== "tensor");
+    return edges.sort((a, b) => a.order - b.order);
+  }
+
+  /**
+   * The operation in whose step something flows back along an edge.
+   * @param {GraphEdge} edge
+   */
+  sender(edge) {
+    return this.node(edge.target).kind === "tensor" ? edge.source : edge.target;
+  }
+
+  /**
+   * The path of the modules around a node.
+   * @param {string} id
+   */
+  home(id) {
+    const groups = this.lineage(id).slice(1).map((group) => this.groups.get(group));
+    return groups.find((group) => group?.path)?.path ?? groups[0]?.title ?? "";
+  }
+}
+
+/** The steps of one way to play a graph. At 0 the whole picture is seen, at `last` everything has been played. */
+class Timeline {
+  /**
+   * @param {Model} model
+   * @param {boolean} naive in the order of plain recursion
+   */
+  constructor(model, naive) {
+    const { steps, naive: recursion } = model.graph;
+    this.model = model;
+    this.naive = naive && recursion !== null;
+    /** @type {Step[]} */
+    this.steps = steps.forward.map((node) => ({ phase: "forward", node, naive: null }));
+    if (this.naive && recursion) this.steps.push(...recursion.steps.map((step) => ({ phase: /** @type {Phase} */ ("backward"), node: step.node, naive: step })));
+    else this.steps.push(...steps.backward.map((node) => ({ phase: /** @type {Phase} */ ("backward"), node, naive: null })));
+    this.forward = steps.forward.length;
+    this.last = this.steps.length;
+    /** @type {Map<string, number>} */
+    this.computedAt = new Map(steps.forward.map((node, i) => [node, i + 1]));
+    /** @type {Map<string, number>} */
+    this.passedAt = new Map(this.steps.slice(this.forward).map((step, i) => [step.node, this.forward + i + 1]));
+    this.tainted = this.naive ? this.#taint() : new Set();
+    /** Whether a tensor has several users whose gradients add up. */
+    this.sums = model.graph.edges.some((edge) => edge.of > 1);
+  }
+
+  /**
+   * The operations of the naive order whose gradient is not the right one: too early, or fed by such ones.
+   * @returns {Set<string>}
+   */
+  #taint() {
+    /** @type {Set<string>} */
+    const found = new Set();
+    for (const step of this.steps.slice(this.forward)) {
+      const spoilt = this.model.contributions(this.model.result(step.node).id)
+        .some((edge) => found.has(edge.target) && this.sent(edge, this.passedAt.get(step.node) ?? 0));
+      if (step.naive?.early || spoilt) found.add(step.node);
+    }
+    return found;
+  }
+
+  /**
+   * @param {number} at
+   * @returns {Step | null}
+   */
+  step(at) {
+    return this.steps[at - 1] ?? null;
+  }
+
+  /**
+   * Whether a node's value is known after so many steps.
+   * @param {string} id
+   * @param {number} at
+   */
+  valueKnown(id, at) {
+    const maker = this.model.maker(id);
+    return at === 0 || maker === null || (this.computedAt.get(maker) ?? 0) <= at;
+  }
+
+  /**
+   * Whether the gradient on an edge has been sent after so many steps.
+   * @param {GraphEdge} edge
+   * @param {number} at
+   */
+  sent(edge, at) {
+    return edge.gradient !== null && (at === 0 || (this.passedAt.get(this.model.sender(edge)) ?? Infinity) <= at);
+  }
+
+  /**
+   * How many of its contributions have arrived at a node, and of how many.
+   * @param {string} id
+   * @param {number} at
+   * @returns {{ count: number, of: number, complete: boolean }}
+   */
+  arrived(id, at) {
+    const edges = this.model.contributions(id);
+    const count = edges.filter((edge) => this.sent(edge, at)).length;
+    const of = edges.length;
+    const begun = at === 0 || at > this.forward;
+    return { count, of, complete: begun && count === of };
+  }
+
+  /**
+   * What a naive step says of a node: its gradient there is not to be trusted.
+   * @param {string} id
+   */
+  wrong(id) {
+    return this.naive && (this.model.graph.naive?.wrong.some((row) => row.node === id) ?? false);
+  }
+}
