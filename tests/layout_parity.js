@@ -6,7 +6,8 @@ const fs = require("node:fs");
 const { layout } = require(process.argv[2]);
 
 const cases = JSON.parse(fs.readFileSync(0, "utf8"));
-const answers = cases.map(({ root, edges, direction, late }) => {
+const answers = cases.map(({ root, edges, direction, late, points }) => {
+  if (points) return layout.path(points, direction);
   try {
     const drawn = layout(root, edges, direction, () => {
       if (late) throw new Error("layout took too long");

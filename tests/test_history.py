@@ -13,7 +13,8 @@ import pytest
 
 from tinygrad_mlp import Tensor
 from tinygrad_mlp.errors import DataError, SettingError, ShapeError, TensorTypeError, UnknownNameError
-from tinygrad_mlp.history import History, replace_file
+from tinygrad_mlp.files import replace_file
+from tinygrad_mlp.history import History
 
 
 def three() -> History:

@@ -17,8 +17,8 @@ import pytest
 
 from tinygrad_mlp.errors import SettingError, TensorTypeError
 from tinygrad_mlp.history import History
-from tinygrad_mlp.viz import live as module
-from tinygrad_mlp.viz.live import Clock, duration, live, scaled, sparkline
+from tinygrad_mlp.viz import liveview as module
+from tinygrad_mlp.viz.liveview import Clock, duration, live, scaled, sparkline
 
 
 class Tty(io.StringIO):

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from .anomaly import detect_anomaly
     from .chainrule import derive
     from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-    from .viz import draw, play
+    from .history import History
+    from .viz import draw, play, plots
+    from .watching import watch
 
 FUNCTIONS = members()
 """Every function of the table, every composed one, and the rest of the array API: the tables are the list."""
@@ -35,9 +37,11 @@ ENGINE = ("Tensor", "__version__", "gradients", "guard", "is_recording", "no_gra
 
 # what is imported when it is first used, so that ``import tinygrad_mlp`` costs little: modules, and functions of modules
 LIBRARY = ("check", "data", "fft", "functional", "linalg", "manual", "nn", "optim", "viz")
-LATER = {"compile": "compiler", "derive": "chainrule", "detect_anomaly": "anomaly", "draw": "viz", "play": "viz"} | dict.fromkeys(
-    ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "functional"
-)
+LATER = {
+    "History": "history", "compile": "compiler", "derive": "chainrule", "detect_anomaly": "anomaly", "draw": "viz", "play": "viz",
+    "plots": "viz", "watch": "watching",
+    **dict.fromkeys(("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "functional"),
+}  # fmt: skip
 
 __all__ = [*ENGINE, *LATER, *LIBRARY, *FUNCTIONS]  # names from the table
 

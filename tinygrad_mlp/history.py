@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError, SettingError, ShapeError, TensorTypeError, UnknownNameError, did_you_mean
+from .files import replace_file
 
-__all__ = ["PARTS", "History", "replace_file", "split_name"]
+__all__ = ["PARTS", "History", "split_name"]
 
 PARTS = ("train", "validation", "test")
 UNITS = ("epoch", "step")
@@ -205,7 +205,7 @@ class History:
             "at": [plain(at) for at, _ in rows],
             "series": {name: [plain(values[name]) if name in values else None for _, values in rows] for name in self.names},
         }
-        replace_file(Path(path), (json.dumps(content, allow_nan=False, ensure_ascii=False) + "\n").encode())
+        replace_file(Path(path), json.dumps(content, allow_nan=False, ensure_ascii=False))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> History:
@@ -237,8 +237,8 @@ class History:
         return histories([self], ax=ax, quantities=quantities)
 
     def live(self, total: float | None = None, stream: Any = None) -> Any:
-        """A view that follows this history while it grows, for ``with``: see :func:`tinygrad_mlp.viz.live.live`."""
-        from .viz.live import live
+        """A view that follows this history while it grows, for ``with``: see :func:`tinygrad_mlp.viz.liveview.live`."""
+        from .viz.liveview import live
 
         return live(self, total=total, stream=stream)
 
@@ -318,21 +318,3 @@ def without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
         raise ValueError(f"an entry is there twice among {', '.join(key for key, _ in pairs)}")
     return dict(pairs)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in one go: a run that is killed leaves the old file or the new one, never half of one."""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp's files are private
-        os.replace(temporary, path)
-    except BaseException as error:
-        os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise DataError(f"cannot write {path}: {error.strerror or error}") from error
-        raise

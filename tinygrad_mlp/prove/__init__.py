@@ -23,7 +23,7 @@ from ..nn import init as initialisers
 from ..nn.layers import DEFAULT_INIT, activation_named
 from ..nn.losses import loss_named
 from ..optim import SGD
-from ..viz.dot import to_graphviz
+from ..viz import draw
 from .report import FILES, summary_table, verdict, write_files
 
 __all__ = ["Result", "Settings", "prove"]
@@ -118,10 +118,8 @@ def prove(settings: Settings, stream: TextIO | None = None) -> Result:
 
     first_batch = next(data.batches(X, targets, settings.batch_size))
     start = check.compare(model, settings.loss, *first_batch, l2=settings.weight_decay, seed=settings.seed)
-    graph = to_graphviz(
-        check.loss_of(model, settings.loss, *first_batch, l2=settings.weight_decay),
-        {**check.manual_names(model), "X": first_batch[0], "y": first_batch[1]},
-    )
+    loss = check.loss_of(model, settings.loss, *first_batch, l2=settings.weight_decay)
+    drawing = draw(loss, names={"model": model, "X": first_batch[0], "y": first_batch[1], "loss": loss}, compare=start)
     for name in FILES:
         if (folder / name).is_dir():
             raise DataError(f"cannot write {folder / name}: a folder of that name is in the way")
@@ -137,7 +135,7 @@ def prove(settings: Settings, stream: TextIO | None = None) -> Result:
             result.first_difference = f"{when}: {report.first_difference}"
 
     print(f"\n{summary_table(result)}\n\n{verdict(result)}", file=out)
-    write_files(result, folder, model, first_batch, graph)
+    write_files(result, folder, model, first_batch, drawing)
     print(f"\nWritten to {folder}{os.sep}: {', '.join(result.files)}", file=out)
     return result
 

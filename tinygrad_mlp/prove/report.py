@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import io
 import platform
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import check
-from ..history import replace_file
+from ..files import replace_file
 from ..kernels.shapes import Array
 from ..nn import MLP
 from ..version import __version__
-from ..viz import plots
+from ..viz import Drawing, plots
 
 if TYPE_CHECKING:
     from . import Result
 
 __all__ = ["FILES", "summary_table", "verdict", "write_files"]
 
-FILES = ("report.md", "curves.png", "graph.dot", "graph.svg", "gradients.npz")
-"""The names of all files that may be written."""
+FILES = ("report.md", "curves.png", "graph.svg", "graph.html", "graph.dot", "gradients.npz")
+"""The names of all files that are written."""
 
 
 def summary_table(result: Result) -> check.Comparison:
@@ -54,12 +53,12 @@ def verdict(result: Result) -> str:
     return "\n".join(lines)
 
 
-def write_files(result: Result, folder: Path, model: MLP, batch: tuple[Array, Array], graph: Any) -> None:
-    """report.md, curves.png, graph.dot (and graph.svg where the ``dot`` program is), gradients.npz."""
-    put(result, folder, "curves.png", curves(result))
-    put(result, folder, "graph.dot", graph.source.encode())
-    if shutil.which("dot"):
-        put(result, folder, "graph.svg", graph.pipe(format="svg"))
+def write_files(result: Result, folder: Path, model: MLP, batch: tuple[Array, Array], drawing: Drawing) -> None:
+    """The report and what it links to; the drawing is that of the first training step."""
+    put(result, folder, "curves.png", plots.png(result.history.plot()))
+    for name in ("graph.svg", "graph.html", "graph.dot"):
+        drawing.save(folder / name)
+        result.files.append(name)
     loss = check.loss_of(model, result.settings.loss, *batch, l2=result.settings.weight_decay)
     model.zero_grad()
     loss.backward()
@@ -77,11 +76,6 @@ def put(result: Result, folder: Path, name: str, content: bytes) -> None:
     result.files.append(name)
 
 
-def curves(result: Result) -> bytes:
-    """Loss and accuracy against epoch, train and test, as a PNG."""
-    return plots.png(result.history.plot())
-
-
 def report(result: Result) -> str:
     """The report in Markdown."""
     settings = result.settings
@@ -92,9 +86,6 @@ def report(result: Result) -> str:
         for record in result.history
     ]
     told = {name: value for name, value in vars(settings).items() if value is not None and name not in ("out", "data_dir", "sizes")}
-    picture = "The graph of one training step: [graph.dot](graph.dot)" + (
-        ", [graph.svg](graph.svg)." if "graph.svg" in result.files else "."
-    )
     return "\n".join(
         [
             "# Two backprops, one gradient",
@@ -125,7 +116,13 @@ def report(result: Result) -> str:
             "|" + " --- |" * (1 + len(result.history.names)),
             *history,
             "",
-            picture,
+            "## The graph of the first step",
+            "",
+            "[graph.html](graph.html) plays it in the browser, forward and backward, with the numbers; it needs no network.",
+            "For Graphviz: [graph.dot](graph.dot).",
+            "",
+            "![The operations of one step, their formulas, and the gradients that flow back](graph.svg)",
+            "",
             "The gradients of the first batch at the final weights, by both: [gradients.npz](gradients.npz),",
             "under `engine/W1`, `manual/W1` …",
             "",

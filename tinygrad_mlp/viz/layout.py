@@ -251,7 +251,7 @@ def _join(parts: list[list[Point]]) -> list[Point]:
                 x = points[-1][0]
                 if abs(points[-1][1] - y) < 1e-9:
                     continue
-                if len(points) > 1 and points[-2][0] == x and (points[-2][1] < points[-1][1]) == (points[-1][1] < y):
+                if len(points) > 1 and points[-2][0] == x:
                     points.pop()
             points.append((x, y))
     return points

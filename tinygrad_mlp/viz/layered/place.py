@@ -14,7 +14,7 @@ BETWEEN_BOXES = 24.0
 BESIDE_BOX = 16.0
 BETWEEN_EDGES = 12.0
 ATTACHMENTS = 24.0  # apart on a box's border, where there is room
-NUDGE = 8.0  # how far an attachment may move to make an edge straight
+NUDGE = 10.0  # how far an attachment may move to make an edge straight
 BESIDE_END = 8.0  # and how near it may come to others and to the corner
 LIGHT = 0.2  # how much a long edge pulls at a box, where another box pulls with 1
 

@@ -17,6 +17,8 @@ class Camera {
     this.y = 0;
     this.zoom = 1;
     this.size = { width: 1, height: 1 };
+    /** Where the drawing begins: the middle of its topmost box. */
+    this.head = 0;
     /** Whether the reader has moved the drawing. */
     this.touched = false;
     /** @type {Map<number, Point>} */
@@ -44,7 +46,8 @@ class Camera {
     const pane = this.pane();
     const whole = Math.min((pane.width - 2 * EDGE) / this.size.width, (pane.height - 2 * EDGE) / this.size.height);
     this.zoom = Math.min(ZOOM.largest, Math.max(floor, whole));
-    this.x = Math.max(pane.width - this.size.width * this.zoom, 2 * EDGE) / 2;
+    const room = pane.width - this.size.width * this.zoom;
+    this.x = room >= 2 * EDGE ? room / 2 : Math.min(EDGE, Math.max(room - EDGE, pane.width / 2 - this.head * this.zoom));
     this.y = Math.max(pane.height - this.size.height * this.zoom, 2 * EDGE) / 2;
     this.touched = false;
     this.apply();
@@ -87,12 +90,13 @@ class Camera {
     const left = x * this.zoom + this.x, upper = y * this.zoom + this.y;
     const right = left + w * this.zoom, lower = upper + h * this.zoom;
     const margin = { x: Math.min(70, pane.width / 8), y: Math.min(90, pane.height / 6) };
-    if (!middle && left >= 8 && right <= pane.width - 8 && upper >= 8 && lower <= pane.height - 8) return;
+    const free = pane.width - (this.map.classList.contains("away") ? 8 : this.map.clientWidth + 20); // the small map covers the rest
+    if (!middle && left >= 8 && right <= free && upper >= 8 && lower <= pane.height - 8) return;
     if (middle || lower - upper > pane.height || right - left > pane.width) {
       this.x += pane.width / 2 - (left + right) / 2;
       this.y += lower - upper > pane.height ? EDGE - upper : pane.height / 2 - (upper + lower) / 2;
     } else {
-      this.x += Math.max(0, margin.x - left) - Math.max(0, right - (pane.width - margin.x));
+      this.x += Math.max(0, margin.x - left) - Math.max(0, right - Math.min(free, pane.width - margin.x));
       this.y += Math.max(0, margin.y - upper) - Math.max(0, lower - (pane.height - margin.y));
     }
     this.apply();
@@ -122,7 +126,10 @@ class Camera {
   mapOf(placed, frames) {
     this.size = { width: Math.max(placed.width, 1), height: Math.max(placed.height, 1) };
     const { width, height } = this.size;
-    const scale = Math.min(150 / width, 190 / height);
+    const pane = this.pane();
+    const scale = Math.min(150 / width, (pane.width * 0.2) / width, 190 / height, (pane.height * 0.4) / height);
+    const top = Object.values(placed.boxes).reduce((most, box) => ((box[1] ?? 0) < (most[1] ?? 0) ? box : most), [0, Infinity, 0, 0]);
+    this.head = (top[0] ?? 0) + (top[2] ?? 0) / 2;
     filled(this.map, { viewBox: `0 0 ${width} ${height}`, width: Math.max(24, width * scale), height: Math.max(24, height * scale) }, []);
     const boxes = Object.entries(placed.boxes).map(([id, [x, y, w, h]]) =>
       svgEl("rect", { class: frames.has(id) ? "frame" : "dot", x, y, width: w, height: h }));

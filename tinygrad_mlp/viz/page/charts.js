@@ -20,7 +20,7 @@ function strength(x, most) {
 function heatMap(name, values, shape, truncated) {
   const { rows, columns, preview } = values;
   const most = Math.max(0, ...preview.map((x) => (typeof x === "number" ? Math.abs(x) : 0)));
-  const told = el("output", { class: "told" }, `point at a cell for its number`);
+  const told = el("output", { class: "told" }, "point at a cell for its number");
   const cells = preview.map((x) => {
     const cell = el("i", { class: typeof x !== "number" ? "bad" : x < 0 ? "minus" : "plus", title: short(x) });
     cell.style.setProperty("--part", `${Math.round(100 * strength(x, most))}%`);
@@ -87,5 +87,5 @@ function arrayFacts(name, stats, shape) {
     el("dt", {}, "zeros"), el("dd", {}, `${stats.zeros.toLocaleString("en")} of ${stats.size.toLocaleString("en")}`));
   const bad = [stats.nan ? `${stats.nan} NaN` : "", stats.inf ? `${stats.inf} infinite` : ""].filter(Boolean).join(", ");
   return el("div", {}, bad ? el("p", { class: "alert" }, `⚠ ${bad}`) : null, list,
-    stats.preview.length ? heatMap(name, stats, shape, stats.truncated) : null, stats.histogram ? histogramChart(name, stats.histogram) : null);
+    stats.preview.length ? heatMap(name, stats, shape, stats.truncated) : null, stats.histogram && stats.size >= 8 ? histogramChart(name, stats.histogram) : null);
 }

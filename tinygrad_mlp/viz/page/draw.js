@@ -1,6 +1,9 @@
 /** @file The drawing: boxes, frames and edges as SVG elements, and how they look after a step. The look is that of viz/svg.py. */
 
-/** @type {Record<string, [number, boolean, number]>} size, bold, height of a line: as in viz/labels.py */
+/** @typedef {[number, boolean, number]} Font size, bold, height of a line: as in viz/labels.py */
+/** @type {Font} */
+const PLAIN = [12, false, 17];
+/** @type {Record<string, Font>} */
 const FONTS = {
   title: [14, true, 19], class: [12.5, false, 17], formula: [12.5, false, 17], derivative: [12.5, false, 17], muted: [12, false, 17],
   value: [12, false, 17], gradient: [12, false, 17], warn: [12, true, 17],
@@ -73,11 +76,11 @@ class Scene {
     const former = { boxes: this.boxes, frames: this.frames };
     this.boxes = new Map();
     this.frames = new Map();
-    /** @type {[Item, number][]} */
+    /** @type {[SeenItem, number][]} */
     const stack = [...view.root].reverse().map((item) => [item, 0]);
     for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
       const [item, depth] = top;
-      const [x, y, w, h] = placed.boxes[item.id] ?? [0, 0, 0, 0];
+      const [x = 0, y = 0, w = 0, h = 0] = placed.boxes[item.id] ?? [];
       const open = "children" in item;
       const old = former.boxes.get(item.id);
       const box = old && old.classList.contains("open") === open ? old : this.#box(item.id, w, h, open);
@@ -90,7 +93,7 @@ class Scene {
         filled(frame, { x, y, width: w, height: h }, []);
         box.querySelector(".bar")?.setAttribute("width", String(w));
         this.frames.set(item.id, frame);
-        stack.push(...[...item.children].reverse().map((child) => /** @type {[Item, number]} */ ([child, depth + 1])));
+        stack.push(...[...item.children].reverse().map((child) => /** @type {[SeenItem, number]} */ ([child, depth + 1])));
       }
     }
     this.backs.replaceChildren(...this.frames.values());
@@ -152,15 +155,15 @@ class Scene {
   /**
    * The lines of text in a box.
    * @param {SVGGElement} box
-   * @param {Line[]} lines
+   * @param {TextLine[]} lines
    * @param {number} w
    * @param {number} h
    */
   #text(box, lines, w, h) {
-    const fonts = lines.map(([style]) => FONTS[style] ?? [12, false, 17]);
+    const fonts = lines.map(([style]) => FONTS[style] ?? PLAIN);
     let top = (h - fonts.reduce((sum, font) => sum + font[2], 0)) / 2;
     lines.forEach(([style, text], i) => {
-      const [size, bold, high] = fonts[i] ?? [12, false, 17];
+      const [size, bold, high] = fonts[i] ?? PLAIN;
       box.append(svgEl("text", {
         class: style, x: w / 2, y: (top + high * 0.5 + size * 0.36).toFixed(2), "text-anchor": "middle", "font-size": size,
         "font-weight": bold ? "bold" : null, "font-style": style === "derivative" ? "italic" : null,
@@ -187,7 +190,7 @@ class Scene {
     const end = place.points[place.points.length - 1] ?? [0, 0];
     const [dx, dy] = this.leftRight ? [-16, -7] : [-11, -6];
     const made = svgEl("g", { class: "edge", "data-id": seen.id }, svgEl("title", {}, facts.join("\n")),
-      svgEl("path", { class: "touch", d: path(place.points, this.model.graph.direction) }),
+      svgEl("path", { class: "touch", d: layout.path(place.points, this.model.graph.direction) }),
       svgEl("path", { class: "line", fill: "none" }), svgEl("polygon", { class: "head" }));
     if (seen.label && place.label) {
       made.append(svgEl("text", { class: "label", x: place.label[0], y: place.label[1] + 3.9, "text-anchor": "middle", "font-size": 11 }, minus(seen.label)));
@@ -290,7 +293,7 @@ class Scene {
     made.dataset["look"] = key;
     const drawn = hot ? Math.max(width, 2.8) : width;
     const [points, corners] = headed(place.points, 5 + 1.9 * drawn, this.leftRight);
-    const d = path(points, this.model.graph.direction);
+    const d = layout.path(points, this.model.graph.direction);
     filled(/** @type {Element} */ (made.querySelector(".line")), { d, "stroke-width": drawn, "stroke-dasharray": dashes || "none" }, []);
     made.querySelector(".head")?.setAttribute("points", corners);
     made.querySelector(".flow")?.remove();

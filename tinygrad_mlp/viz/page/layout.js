@@ -394,7 +394,7 @@ const layout = (() => {
   const BESIDE_BOX = 16;
   const BETWEEN_EDGES = 12;
   const ATTACHMENTS = 24;
-  const NUDGE = 8;
+  const NUDGE = 10;
   const BESIDE_END = 8;
   const LIGHT = 0.2;
 
@@ -1157,7 +1157,7 @@ const layout = (() => {
           x = last[0];
           if (Math.abs(last[1] - y) < 1e-9) continue;
           const second = points[points.length - 2];
-          if (second && second[0] === x && second[1] < last[1] === last[1] < y) points.pop();
+          if (second && second[0] === x) points.pop();
         }
         points.push([x, y]);
       }

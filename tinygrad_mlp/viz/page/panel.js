@@ -69,7 +69,7 @@ class Panel {
   #gradient(node, timeline, at, complete, count) {
     if (!node.gradient) return el("p", { class: "muted" }, node.tracked ? "none" : "no gradient flows here");
     if (!complete) return el("p", { class: "muted" }, count ? "a sum that is not complete yet" : "not computed yet at this step");
-    if (at > 0 && timeline.naive && (timeline.wrong(node.id) || timeline.tainted.has(this.model.maker(node.id) ?? ""))) {
+    if (at > 0 && timeline.wrong(node.id)) {
       const wrong = this.model.graph.naive?.wrong.find((row) => row.node === node.id);
       return el("p", { class: "alert" }, `wrong in the naive order${wrong ? `: ${briefText(wrong.naive, node.value.size)} instead of ${briefText(wrong.right, node.value.size)}` : ""}`);
     }

@@ -34,7 +34,7 @@ class Story {
    * @param {string} id
    * @param {string} [text]
    */
-  link(id, text = called(this.model.node(id))) {
+  link(id, text = this.model.pointed(id)) {
     return button(text, () => this.acts.go(id), { class: "link" });
   }
 
@@ -125,13 +125,14 @@ class Story {
   #backward(node, timeline, at, step) {
     const result = this.model.result(node.id);
     const edges = this.model.into.get(node.id) ?? [];
-    const sums = [...new Set(edges.filter((edge) => edge.of > 1 && edge.gradient).map((edge) => edge.source))];
     const end = step.naive && at === timeline.last ? this.wrongTable() : null;
     return [
       end, ...this.#arrival(node, result, timeline, step),
       el("h3", {}, "What it sends back"),
-      ...edges.map((edge) => this.#sent(node, edge, timeline)),
-      ...sums.map((id) => this.ledger(id, timeline, at)),
+      ...edges.flatMap((edge, i) => [
+        this.#sent(node, edge, timeline),
+        edge.of > 1 && edge.gradient && !edges.slice(i + 1).some((later) => later.source === edge.source) ? this.ledger(edge.source, timeline, at) : null,
+      ]),
       this.#why(result, timeline, step),
     ];
   }

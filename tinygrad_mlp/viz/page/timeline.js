@@ -71,6 +71,17 @@ class Model extends Outline {
   }
 
   /**
+   * A node in the text of another one: of results without a name also where they are, or their value.
+   * @param {string} id
+   */
+  pointed(id) {
+    const node = this.node(id);
+    const home = this.home(id);
+    if (node.name || node.kind !== "op") return called(node);
+    return node.value.size === 1 && node.shape.length === 0 ? `${node.title} (= ${single(node.value)})` : home ? `${node.title} in ${home}` : node.title;
+  }
+
+  /**
    * The path of the modules around a node.
    * @param {string} id
    */
@@ -101,8 +112,6 @@ class Timeline {
     /** @type {Map<string, number>} */
     this.passedAt = new Map(this.steps.slice(this.forward).map((step, i) => [step.node, this.forward + i + 1]));
     this.tainted = this.naive ? this.#taint() : new Set();
-    /** Whether a tensor has several users whose gradients add up. */
-    this.sums = model.graph.edges.some((edge) => edge.of > 1);
   }
 
   /**
@@ -162,10 +171,12 @@ class Timeline {
   }
 
   /**
-   * What a naive step says of a node: its gradient there is not to be trusted.
+   * Whether the naive order gives a node another gradient than the right one.
    * @param {string} id
    */
   wrong(id) {
-    return this.naive && (this.model.graph.naive?.wrong.some((row) => row.node === id) ?? false);
+    if (!this.naive) return false;
+    const listed = this.model.graph.naive?.wrong.some((row) => row.node === id) ?? false;
+    return listed || this.model.contributions(id).some((edge) => this.tainted.has(edge.target));
   }
 }

@@ -1,9 +1,10 @@
 // The description of a graph as the script reads it: see viz/ir.py. For the type checker only; not part of the page.
 
-type Num = number | "nan" | "inf" | "-inf";
 type Point = [number, number];
+type Num = number | "nan" | "inf" | "-inf";
+
 type Phase = "forward" | "backward";
-type Line = [string, string];
+type TextLine = [string, string];
 
 interface Stats {
   size: number; min: number | null; max: number | null; mean: number | null; rms: number | null; norm: number | null;
@@ -14,7 +15,7 @@ interface Brief { rms: number; max: number; nan: number; zero: boolean; text: st
 interface LocalLine { argument: number; of: string; before: string[]; text: string; numbers: string }
 interface GraphNode {
   id: string; kind: string; category: string; title: string; name: string; op: string; shape: number[]; dtype: string;
-  group: string | null; lines: Line[]; width: number; height: number; formula: string; numbers: string; derivatives: LocalLine[];
+  group: string | null; lines: TextLine[]; width: number; height: number; formula: string; numbers: string; derivatives: LocalLine[];
   value: Stats; gradient: Stats | null; source: string; users: number; tracked: boolean; output: boolean;
 }
 interface GraphEdge {
@@ -22,7 +23,7 @@ interface GraphEdge {
   sign: string; gradient: Brief | null; order: number; of: number; running: Brief | null;
 }
 interface Group {
-  id: string; parent: string | null; kind: string; title: string; subtitle: string; path: string; lines: Line[]; width: number;
+  id: string; parent: string | null; kind: string; title: string; subtitle: string; path: string; lines: TextLine[]; width: number;
   height: number; title_width: number; operations: number; parameters: number; numbers: number; shape: number[] | null; warn: string;
   open: boolean;
 }
@@ -37,14 +38,16 @@ interface Graph {
 }
 
 interface Box { id: string; width: number; height: number }
-interface OpenGroup { id: string; title_width: number; children: Item[] }
-type Item = Box | OpenGroup;
+interface OpenGroup { id: string; title_width: number; children: SeenItem[] }
+type SeenItem = Box | OpenGroup;
 interface SeenEdge {
   id: string; source: string; target: string; members: string[]; label: string; label_width: number; state: string; level: number;
   sign: string;
 }
-interface View { root: Item[]; edges: SeenEdge[] }
+interface View { root: SeenItem[]; edges: SeenEdge[] }
 interface PlacedEdge { points: Point[]; label: Point | null; flipped: boolean }
-interface Placed { width: number; height: number; boxes: Record<string, [number, number, number, number]>; edges: Record<string, PlacedEdge> }
+interface Placed { width: number; height: number; boxes: Record<string, number[]>; edges: Record<string, PlacedEdge> }
 
 interface Step { phase: Phase; node: string; naive: NaiveStep | null }
+
+declare const layout: typeof import("./layout.js").layout;

@@ -20,9 +20,10 @@ class Outline {
     const placed = new Set();
     for (const node of graph.nodes) {
       /** @type {string | null} */
-      let item = node.id;
+      let item = node.id; // up through the groups that have no place yet
       while (item !== null && !placed.has(item)) {
         placed.add(item);
+        /** @type {string | null} */
         const parent = this.parent.get(item) ?? null;
         this.children.get(parent)?.push(item);
         item = parent;
@@ -121,19 +122,19 @@ function seenEdge(members, boxOf) {
  * The tree of boxes and open groups.
  * @param {Outline} outline
  * @param {Set<string>} open
- * @returns {Item[]}
+ * @returns {SeenItem[]}
  */
 function seenItems(outline, open) {
-  /** @type {Item[]} */
+  /** @type {SeenItem[]} */
   const root = [];
-  /** @type {[string | null, Item[]][]} */
+  /** @type {[string | null, SeenItem[]][]} */
   const stack = [[null, root]];
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
     for (const id of outline.children.get(top[0]) ?? []) {
       const group = outline.groups.get(id);
       const box = outline.nodes.get(id) ?? group;
       if (group && open.has(id)) {
-        /** @type {Item[]} */
+        /** @type {SeenItem[]} */
         const children = [];
         top[1].push({ id, title_width: group.title_width, children });
         stack.push([id, children]);

@@ -76,7 +76,9 @@ function single(stats) {
  * @param {Stats} stats
  */
 function sizeText(stats) {
-  return stats.size === 1 ? single(stats) : stats.rms === null ? statsText(stats) : `RMS ${short(stats.rms)}`;
+  if (stats.size === 1) return single(stats);
+  const spoilt = stats.nan || stats.inf ? `${stats.nan + stats.inf} NaN or ∞, ` : "";
+  return stats.rms === null ? statsText(stats) : `${spoilt}RMS ${short(stats.rms)}`;
 }
 
 /**
