@@ -7,6 +7,7 @@ its numbers, whose last digits depend on the machine.
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import sys
@@ -122,8 +123,8 @@ def second() -> Drawing:
 
 EXAMPLES = {f.__name__: f for f in (scalar, mlp, mnist, deep, residual, attention, nan, second)}
 
-SCENES = {"scalar": 0.6, "mlp": 0.75, "deep": 0.0, "nan": 1.0}
-"""Of these the page is shown too: at which part of the steps."""
+SCENES = {"scalar": 0.67, "mlp": 0.75, "mnist": 0.63, "deep": 0.0, "residual": 0.8, "attention": 0.9, "nan": 0.0, "second": 0.5}
+"""At which part of its steps each page is shown."""
 
 
 def without_numbers(svg: str) -> str:
@@ -133,6 +134,7 @@ def without_numbers(svg: str) -> str:
 
 def screenshots(pages: dict[str, str]) -> None:
     """The pages in a browser, light and dark."""
+    from PIL import Image  # comes with Matplotlib
     from playwright.sync_api import sync_playwright
 
     browsers = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -153,7 +155,8 @@ def screenshots(pages: dict[str, str]) -> None:
                 last = int(slider.get_attribute("max") or 0)
                 slider.fill(str(round(SCENES[name] * last)))
                 page.wait_for_timeout(400)
-                page.screenshot(path=IMAGES / f"page-{name}-{scheme}.png")
+                shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+                shot.quantize(128, dither=Image.Dither.NONE).save(IMAGES / f"page-{name}-{scheme}.png", optimize=True)
                 page.close()
         browser.close()
 

@@ -211,6 +211,8 @@ class Reader:
             return FUNCTIONS["sigma"](*arguments)
         if name in FUNCTIONS and name not in ("max", "min"):
             return FUNCTIONS[name](*arguments)
+        if name in ("max", "min") and len(arguments) == 1:
+            return arguments[0]  # of a single number
         if name in ("max", "min"):
             return (np.maximum if name == "max" else np.minimum)(*arguments)
         op = TABLE.get(name)
