@@ -156,7 +156,7 @@ def screenshots(pages: dict[str, str]) -> None:
                 slider.fill(str(round(SCENES[name] * last)))
                 page.wait_for_timeout(400)
                 shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-                shot.quantize(128, dither=Image.Dither.NONE).save(IMAGES / f"page-{name}-{scheme}.png", optimize=True)
+                shot.quantize(256, dither=Image.Dither.NONE).save(IMAGES / f"page-{name}-{scheme}.png", optimize=True)
                 page.close()
         browser.close()
 

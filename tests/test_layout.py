@@ -405,7 +405,8 @@ def in_javascript(cases: list[dict[str, Any]]) -> list[Any]:
     done = subprocess.run(
         [node, str(HERE / "layout_parity.js"), str(SCRIPT)], input=json.dumps(cases), capture_output=True, text=True, check=True
     )
-    return json.loads(done.stdout)
+    answers: list[Any] = json.loads(done.stdout)
+    return answers
 
 
 def same(first: Any, second: Any) -> bool:
