@@ -105,12 +105,12 @@ class Reader:
 
     def ratio(self) -> Any:
         found = self.factor()
-        while self.take(" / ", blanks=False):
-            found = np.divide(found, self.factor())
+        while self.take(" / ", blanks=False) or self.take("/", blanks=False):
+            found = np.divide(found, self.factor(inline=False))  # x / 1/2 is x / 1 / 2
         return found
 
-    def factor(self) -> Any:
-        found = self.primary()
+    def factor(self, inline: bool = True) -> Any:
+        found = self.primary(inline)
         while True:
             if self.take("⁻ᵀ", False):
                 found = np.matrix_transpose(np.linalg.inv(found))
@@ -121,7 +121,7 @@ class Reader:
             elif raised := self.match("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+"):
                 found = np.power(found, float("".join(RAISED[c] for c in raised[0])))
             elif self.take("^", False):
-                found = np.power(found, self.primary())
+                found = np.power(found, self.primary(inline=False))  # x^3/2 is x^3 / 2
             elif self.take("*", False):
                 found = np.conj(found)
             elif self.take("[", False):
@@ -137,7 +137,7 @@ class Reader:
 
     # --- parts --------------------------------------------------------------------------------------------------------
 
-    def primary(self) -> Any:
+    def primary(self, inline: bool = True) -> Any:
         self.skip()
         if filled := self.match(r"([01])\[([\d×()]+)\]"):
             return np.full(sizes(filled[2]), float(filled[1]))
@@ -149,7 +149,10 @@ class Reader:
         if number := self.match(r"\d+(\.\d+)?(e[-−]?\d+)?"):
             text = number[0].replace("−", "-")
             found: Any = int(text) if text.isdecimal() else float(text)
-            return np.divide(found, self.factor()) if self.take("/", False) else found
+            if not inline or not self.rest().startswith("/"):
+                return float(found) if self.rest().startswith("^") else found
+            self.need("/")
+            return np.divide(found, self.factor(inline=False))
         if name := self.name():
             return self.names[name]
         for left, right, meaning in (

@@ -103,7 +103,8 @@ def test_the_rehearsal_is_the_backward_pass_bit_for_bit(program: list[Step]) -> 
         assert bits(work.passed.arrived[x]) == bits(twin.grad)
         node = next(n for n in graph["nodes"] if n["id"] == work.ids[x])
         assert node["gradient"] == statistics(twin.grad)
-    loss.backward()
+    with np.errstate(all="ignore"):
+        loss.backward()
     for x, twin in zip(leaves, twins, strict=True):
         assert (x.grad is None) == (twin.grad is None)
         assert x.grad is None or bits(x.grad) == bits(twin.grad)
@@ -159,13 +160,10 @@ def test_dtypes_stay(dtype: str) -> None:
 @settings(max_examples=25)
 @given(PROGRAMS)
 def test_single_precision_is_rehearsed_in_single_precision(program: list[Step]) -> None:
-    _, others = values_of(program, np.float32)
     leaves, values = values_of(program, np.float32)
     with np.errstate(all="ignore"):
         work = Capture([loss := total(values)])
-        found = gradients(total(others), others[:4], retain_graph=True) if False else None
         loss.backward()
-    assert found is None
     for x in leaves:
         if x.grad is not None:
             assert bits(work.passed.arrived[x]) == bits(x.grad)
@@ -529,7 +527,11 @@ SIMPLE = st.builds(lambda a, s: s * a / 100, st.integers(5, 420), st.sampled_fro
 
 def holds(text: str) -> int:
     """Whether a = b = c is true, b and c being numbers or formulas of numbers; returns how many parts were computed."""
-    _, *parts = text.split(" = ")
+    depth, flat = 0, ""
+    for c in text:
+        depth += (c in "({[") - (c in ")}]")
+        flat += "\n" if c == "=" and not depth else c
+    _, *parts = map(str.strip, flat.split("\n"))
     assert parts, text
     values = [float(computed(part, {})) for part in parts]
     for value in values[1:]:
@@ -541,6 +543,8 @@ def holds(text: str) -> int:
 @given(SIMPLE, SIMPLE)
 @pytest.mark.parametrize("name", SCALARS)
 def test_the_numbers_of_scalars_are_arithmetic_that_holds(name: str, a: float, b: float) -> None:
+    if name in ("tanh", "sigmoid"):  # 1 − z² has few digits where z is close to 1
+        a /= 4
     x, y = Tensor(a, requires_grad=True), Tensor(b, requires_grad=True)
     z = SCALARS[name](x, y)
     if not isinstance(z, Tensor) or not z.requires_grad:
@@ -560,6 +564,34 @@ def test_the_numbers_of_scalars_are_arithmetic_that_holds(name: str, a: float, b
         line = next(d for d in node["derivatives"] if d["argument"] == edge["argument"])
         sent = edge["gradient"]["preview"][0]
         assert float(computed(line["numbers"].split(" = ")[-1], {})) == pytest.approx(sent, rel=6e-4, abs=1e-9)
+
+
+CONSTANTS: dict[str, Callable[[Any], Any]] = {
+    "x^1.5": lambda x: x**1.5, "1.5^x": lambda x: 1.5**x, "x^0.5": lambda x: x**0.5, "x^-0.5": lambda x: x**-0.5, "x^-3": lambda x: x**-3,
+    "x^0.3": lambda x: x**0.3, "0.25^x": lambda x: 0.25**x, "x^1e-9": lambda x: x**1e-9, "1e-9^x": lambda x: 1e-9**x, "x/0.5": lambda x: x / 0.5,
+    "2.5/x": lambda x: 2.5 / x, "0.5/x": lambda x: 0.5 / x, "x/-3": lambda x: x / -3.0, "-3/x": lambda x: -3.0 / x, "x-(-2)": lambda x: x - (-2.0),
+    "x+(-2)": lambda x: x + (-2.0), "(-2)x": lambda x: x * -2.0, "x/3": lambda x: x / 3, "x*1e-9": lambda x: x * 1e-9, "x/1e-9": lambda x: x / 1e-9,
+    "max(x,-0.5)": lambda x: np.maximum(x, -0.5), "x*pi": lambda x: x * np.pi, "x^2": lambda x: x**2, "x^-1": lambda x: x**-1, "0*x": lambda x: x * 0,
+    "x^0": lambda x: x**0, "x^1": lambda x: x**1, "x%0.7": lambda x: x % 0.7, "1-x": lambda x: 1 - x, "-1.5-x": lambda x: -1.5 - x, "x/1.5": lambda x: x / 1.5,
+    "x/(1/3)": lambda x: x / (1 / 3), "1/x": lambda x: 1 / x, "hypot": lambda x: np.hypot(x, 0.75), "clip": lambda x: np.clip(x, 0.5, 1.25), "2^x": lambda x: 2.0**x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+@pytest.mark.parametrize("scalar", [False, True], ids=["array", "scalar"])
+def test_formulas_with_constants_are_true(name: str, scalar: bool) -> None:
+    x = Tensor(1.6 if scalar else np.array([0.4, 0.9, 1.6]), requires_grad=True)
+    z = CONSTANTS[name](x)
+    work = Capture([z], seeds=[np.asarray(1.25) if scalar else np.array([1.25, -0.5, 2.0])])
+    graph = work.graph()
+    (node,) = [n for n in graph["nodes"] if n["kind"] == "op"]
+    names = {"z": z.array, "g": work.passed.arrived[z], node["derivatives"][0]["of"]: x.array}
+    same(computed(node["formula"].removeprefix("z = "), names), z.array, node["formula"])
+    (d,) = node["derivatives"]
+    same(computed(d["text"].partition(" = ")[2], names), work.passed.arrived[x], d["text"])
+    if scalar:
+        holds(node["numbers"])
+        holds(d["numbers"])
 
 
 def test_the_numbers_of_a_negative_base_and_factor_are_in_brackets() -> None:

@@ -186,7 +186,7 @@ class Capture:
             i: self.passed.sent.get((node, i)) for i, _ in node.edges if op.rules[0 if op.variadic else i] is not None
         }
         told = self.formulas.of(node, flows, arrived, len(self.made) <= NUMBERS_UP_TO)
-        name = self.stored.get(node, "")
+        name = self.name_of(node)
         box = self.new(
             node, node.array, arrived, kind="op", category=category(op), title=op.name, name=name, op=op.name, tracked=True,
             formula=told.formula, numbers=told.numbers, derivatives=told.derivatives, source=source_line(node),
@@ -200,9 +200,13 @@ class Capture:
         if self.full:
             self.result(node, box, arrived)
 
+    def name_of(self, node: Recorded) -> str:
+        """What a result is called: the variable that the user's line stores it in, or one that holds it."""
+        return self.stored.get(node, "") or self.objects.get(id(node), "")
+
     def result(self, node: Recorded, box: Node, arrived: Array | None) -> None:
         """The box of an operation's result, and the edge to it."""
-        shown = self.stored.get(node, "") or "z"
+        shown = self.name_of(node) or "z"
         found = self.new(node, node.array, arrived, kind="tensor", title=shown, name=shown, tracked=True, source=box["source"])
         found["lines"] = leaf_lines(shown, node.array.shape, node.array.dtype.name, found["value"], found["gradient"])
         found["width"], found["height"] = box_size(found["lines"])
@@ -258,9 +262,9 @@ class Capture:
         """A group for each call of a module with more than one box in it; every node is told its group."""
         homes = {name: common(places) for name, places in self.homes.items()}
         inside: dict[Stretch, int] = {}
-        for home in homes.values():
-            for call in lineage(home):
-                inside[call] = inside.get(call, 0) + 1
+        for node in self.nodes:
+            for call in lineage(homes[node["id"]]):
+                inside[call] = inside.get(call, 0) + (node["kind"] != "tensor")
         groups: dict[Stretch, Group] = {}
         for node in self.nodes:
             chain = [call for call in lineage(homes[node["id"]]) if inside[call] > 1]

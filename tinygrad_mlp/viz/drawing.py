@@ -109,7 +109,7 @@ def draw(
     around = [dict(names or {}), frame.f_locals, frame.f_globals if frame.f_globals is not frame.f_locals else {}]
     graph = described(y, examples, around, detail == "full", parameters, gradients, gradient, title, compare)
     graph["detail"], graph["direction"] = detail, direction
-    fit(graph, "none" if detail == "module" and expand == "auto" else expand, fold)
+    fit(graph, expand, fold, modules=detail == "module")
     return Drawing(graph, theme=theme, layout=layout)
 
 

@@ -33,8 +33,10 @@ Expand = str | int | Collection[str] | Callable[[Group], bool]
 """Which groups are open: "auto", "all", "none", those up to a depth, of given paths, or for which a function says so."""
 
 
-def fit(graph: Graph, expand: Expand = "auto", fold: bool = True, budget: int = BUDGET) -> None:
+def fit(graph: Graph, expand: Expand = "auto", fold: bool = True, budget: int = BUDGET, modules: bool = False) -> None:
     """Fold what is repeated, decide which groups are open, and write on each closed box what is in it.
+
+    With ``modules``, and if nothing else is asked for, modules that have no modules inside are closed.
 
     Raises
     ------
@@ -42,6 +44,8 @@ def fit(graph: Graph, expand: Expand = "auto", fold: bool = True, budget: int = 
         For an ``expand`` that is none of the above.
     """
     outline = Outline(graph)
+    if modules and expand == "auto":
+        close_innermost(outline)
     if fold and boxes(outline) > budget:
         fold_runs(outline)
     open_groups(outline, expand, budget)
@@ -62,6 +66,12 @@ def boxes(outline: Outline) -> int:
         else:
             count += 1
     return count
+
+
+def close_innermost(outline: Outline) -> None:
+    """Close the modules that have no modules inside."""
+    for name, group in outline.groups.items():
+        group["open"] = any(child in outline.groups for child in outline.children[name])
 
 
 # --- equal units, one after the other -----------------------------------------------------------------------------------------

@@ -117,9 +117,11 @@ class Setter:
             if name in present and not (name == "constant" and dashed):
                 alike = [n["tracked"] for n in seen if name in (n["kind"], n["category"])]
                 form = "dashed" if dashed and not any(alike) else "box"
+                if form == "dashed" and name == "input":
+                    continue  # the same as the last one
                 self.sample(form, text, name=name, line={"loss": 2.8, "shape": 1.0}.get(name, 1.6))
         if dashed:
-            self.sample("dashed", "no gradient", name="constant")
+            self.sample("dashed", "input without gradient", name="constant")
         closed = {group["kind"] for group in closed_groups(graph, view)}
         if closed & {"module", "phase"}:
             self.sample("double", "closed module", name="module")

@@ -296,7 +296,7 @@ class Scene {
     const d = layout.path(points, this.model.graph.direction);
     filled(/** @type {Element} */ (made.querySelector(".line")), { d, "stroke-width": drawn, "stroke-dasharray": dashes || "none" }, []);
     made.querySelector(".head")?.setAttribute("points", corners);
-    made.querySelector(".flow")?.remove();
-    if (hot) made.querySelector(".head")?.before(svgEl("path", { class: "flow", d, fill: "none" }));
+    made.querySelector(".stream")?.remove();
+    if (hot) made.querySelector(".head")?.before(svgEl("path", { class: "stream", d, fill: "none" }));
   }
 }
