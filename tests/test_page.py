@@ -497,6 +497,40 @@ def test_fit_and_drag(opened: Opener) -> None:
     tab.keyboard.press("-")
 
 
+def test_two_fingers_zoom(opened: Opener) -> None:
+    tab = opened(mlp().graph, has_touch=True)
+    zoom = "new DOMMatrix(getComputedStyle(document.getElementById('world')).transform).a"
+    before = tab.evaluate(zoom)
+    fingers = tab.context.new_cdp_session(tab)
+
+    def touch(what: str, *places: float) -> None:
+        points = [{"x": x, "y": 400, "id": i} for i, x in enumerate(places)]
+        fingers.send("Input.dispatchTouchEvent", {"type": what, "touchPoints": points})
+
+    touch("touchStart", 300, 400)
+    for apart in range(5, 55, 5):
+        touch("touchMove", 300 - apart, 400 + apart)
+    touch("touchEnd")
+    assert tab.evaluate(zoom) == pytest.approx(2 * before, rel=0.02)
+
+
+def test_small_screens_have_the_panel_below(opened: Opener) -> None:
+    tab = opened(mlp().graph, viewport={"width": 420, "height": 800})
+    graph, panel = tab.locator("#graph").bounding_box(), tab.locator("#panel").bounding_box()
+    assert panel["y"] >= graph["y"] + graph["height"]
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 420
+    tab.locator("#next").click()
+    assert "step 1" in tab.locator("#status").inner_text()
+
+
+def test_from_left_to_right(opened: Opener) -> None:
+    graph = {**mlp().graph, "direction": "LR"}
+    tab = opened(graph)
+    assert tab.evaluate(OVERLAPS) == 0
+    first, last = (box(tab, node_of(graph, name)["id"]).bounding_box() for name in ("X", "cross_entropy"))
+    assert first["x"] < last["x"]
+
+
 def test_fit_of_a_long_graph_keeps_it_readable_and_shows_the_top(opened: Opener) -> None:
     tab = opened(chain(30))
     tab.locator("#expand").click()
@@ -683,6 +717,27 @@ def test_before_any_gradient(opened: Opener) -> None:
     assert graph["why"] in tab.locator("#sheet-step").inner_text()
     tab.keyboard.press("End")
     assert "step 1 of 1 · forward" in tab.locator("#status").inner_text()
+
+
+def test_several_outputs(opened: Opener) -> None:
+    a = Tensor(2.0, requires_grad=True)
+    b = a * 3.0
+    c = tg.exp(b)
+    graph = draw([b, c], names={"a": a, "b": b, "c": c}).graph
+    tab = opened(graph)
+    tab.keyboard.press("End")
+    box(tab, node_of(graph, "b")["id"]).click()
+    assert four(1 + np.exp(6.0)) in tab.locator("#sheet-node").inner_text()
+
+
+def test_empty_arrays(opened: Opener) -> None:
+    a = Tensor(np.zeros((0, 3)), requires_grad=True)
+    graph = draw(tg.sum(a * 2.0), names={"a": a}).graph
+    tab = opened(graph)
+    for _ in range(5):
+        tab.keyboard.press("ArrowRight")
+    box(tab, node_of(graph, "a")["id"]).click()
+    assert "(0, 3)" in tab.locator("#sheet-node").inner_text()
 
 
 def test_every_result_by_itself(opened: Opener) -> None:

@@ -319,7 +319,7 @@ def test_an_open_group_warns_in_its_title() -> None:
 
 def test_legend_names_only_what_is_there() -> None:
     shown = words(by_hand.picture(by_hand.mlp()))
-    for part in ("input", "parameter", "linear algebra", "arithmetic", "activation", "loss", "no gradient"):
+    for part in ("input", "parameter", "linear algebra", "arithmetic", "activation", "loss", "input without gradient"):
         assert f"\n{part}\n" in shown
     for part in ("reduction", "shape", "custom rule", "closed module", "folded", "gradient exactly 0", "NaN or infinite"):
         assert f"\n{part}\n" not in shown

@@ -12,8 +12,7 @@ from ..palette import EDGES, FAMILY, INK, KINDS, paint
 
 __all__ = ["frame", "page"]
 
-SCRIPTS = ("element", "words", "view", "layout", "timeline", "draw", "camera", "charts", "story", "panel")
-SCRIPTS += ("finder", "legend", "app", "start")
+SCRIPTS = tuple("element words view layout timeline draw camera charts story panel finder legend app start".split())
 """The parts of the script, in order: what a part uses when it is read comes before it."""
 
 COMMENTS = re.compile(r"^[ \t]*//[^\n]*\n|[ \t]*/\*\*.*?\*/", re.MULTILINE | re.DOTALL)

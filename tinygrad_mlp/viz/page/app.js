@@ -20,8 +20,12 @@ class App {
     this.selected = null;
     /** @type {Set<string> | null} */
     this.lit = null;
+    /** @type {string | null} what the card tells of */
+    this.pointed = null;
     /** @type {number | undefined} */
     this.ticking = undefined;
+    /** @type {number | undefined} */
+    this.gliding = undefined;
     /** @type {typeof TABS[number]} */
     this.tab = "step";
     this.svg = need("graph", SVGSVGElement);
@@ -82,14 +86,9 @@ class App {
     this.camera.apply();
     if (focus !== null) this.scene.boxes.get(this.scene.boxes.has(focus) ? focus : this.model.boxOf(focus, open))?.focus({ preventScroll: true });
     need("legend", HTMLElement).replaceChildren(...legendOf(this.model, view));
-    need("summary", HTMLElement).textContent = hiddenText(this.model, view) || this.countsText();
+    need("summary", HTMLElement).textContent = hiddenText(this.model, view) || countsText(this.graph.counts);
     this.mark();
     return true;
-  }
-
-  countsText() {
-    const { counts } = this.graph;
-    return [plural(counts["operations"] ?? 0, "operation"), counts["numbers"] ? plural(counts["numbers"], "parameter") : ""].filter(Boolean).join(", ");
   }
 
   /** The look and the texts at the present step. */
@@ -103,6 +102,18 @@ class App {
     slider.setAttribute("aria-valuetext", stepLine(timeline, at));
     document.body.dataset["phase"] = timeline.step(at)?.phase ?? "whole";
     this.tell();
+    this.point(this.pointed);
+  }
+
+  /**
+   * Fill the card for what the pointer is over, or what has the focus.
+   * @param {string | null} id
+   */
+  point(id) {
+    this.pointed = id;
+    const members = this.scene.view.edges.find((edge) => edge.id === id)?.members ?? [];
+    const known = id !== null && (this.model.nodes.has(id) || this.model.groups.has(id));
+    if (known || members.length) need("card", HTMLElement).replaceChildren(...this.panel.card(known ? id : members.join(" "), this.timeline, this.at));
   }
 
   /** Fill the sheet that is seen. */
@@ -117,6 +128,7 @@ class App {
   /** @param {typeof TABS[number]} tab */
   show(tab) {
     this.tab = tab;
+    document.body.dataset["tab"] = tab;
     for (const each of TABS) {
       const button = need(`tab-${each}`, HTMLButtonElement);
       button.setAttribute("aria-selected", String(each === tab));
@@ -174,18 +186,25 @@ class App {
 
   // --- boxes ----------------------------------------------------------------------------------------------------------
 
-  /** Let things move to their places rather than jump. @param {() => void} action */
-  glide(action) {
+  /**
+   * Let the drawing move to its place rather than jump, and its boxes too if they are not too many.
+   * @param {() => void} action
+   * @param {boolean} [boxes]
+   */
+  glide(action, boxes = false) {
     this.world.classList.add("gliding");
+    this.world.classList.toggle("rearranging", boxes && this.scene.boxes.size < 300);
     action();
-    setTimeout(() => this.world.classList.remove("gliding"), 400);
+    window.clearTimeout(this.gliding);
+    this.gliding = window.setTimeout(() => this.world.classList.remove("gliding", "rearranging"), 400);
   }
 
   /** @param {string} group */
   toggle(group) {
     const open = new Set(this.open);
     if (!open.delete(group)) open.add(group);
-    this.glide(() => this.arrange(open, group));
+    this.selected = group;
+    this.glide(() => this.arrange(open, group), true);
   }
 
   /**
@@ -194,7 +213,7 @@ class App {
    */
   reveal(id) {
     const around = this.model.lineage(id).slice(1).filter((group) => !this.open.has(group));
-    if (around.length) this.glide(() => this.arrange(new Set([...this.open, ...around]), this.model.boxOf(id, this.open)));
+    if (around.length) this.glide(() => this.arrange(new Set([...this.open, ...around]), this.model.boxOf(id, this.open)), true);
     const box = this.scene.placed.boxes[id];
     if (box) this.glide(() => this.camera.reveal(box));
   }

@@ -46,7 +46,9 @@ class Camera {
     const pane = this.pane();
     const whole = Math.min((pane.width - 2 * EDGE) / this.size.width, (pane.height - 2 * EDGE) / this.size.height);
     this.zoom = Math.min(ZOOM.largest, Math.max(floor, whole));
-    const room = pane.width - this.size.width * this.zoom;
+    const covered = whole < this.zoom ? this.map.width.baseVal.value + 24 : 0; // by the small map
+    const wide = pane.width - this.size.width * this.zoom;
+    const room = wide - covered >= 2 * EDGE ? wide - covered : wide;
     this.x = room >= 2 * EDGE ? room / 2 : Math.min(EDGE, Math.max(room - EDGE, pane.width / 2 - this.head * this.zoom));
     this.y = Math.max(pane.height - this.size.height * this.zoom, 2 * EDGE) / 2;
     this.touched = false;

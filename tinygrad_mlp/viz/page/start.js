@@ -77,9 +77,7 @@ function wireGraph(app) {
   /** @param {Event} event */
   const card = (event) => {
     const id = item(event);
-    if (id === null) return;
-    const known = app.model.nodes.has(id) || app.model.groups.has(id);
-    need("card", HTMLElement).replaceChildren(...app.panel.card(known ? id : members(id).join(" "), app.timeline, app.at));
+    if (id !== null) app.point(id);
   };
   app.svg.addEventListener("pointerover", card);
   app.svg.addEventListener("focusin", (event) => {

@@ -65,12 +65,10 @@ class Story {
    */
   #overview(timeline) {
     const { graph } = this.model;
-    const { counts } = graph;
     const sums = graph.nodes.filter((node) => this.model.contributions(node.id).length > 1);
-    const kinds = [plural(counts["operations"] ?? 0, "operation"), counts["parameters"] ? `${plural(counts["parameters"], "parameter")} with ${plural(counts["numbers"] ?? 0, "number")}` : ""];
     return [
       el("h2", {}, graph.title),
-      el("p", {}, `${kinds.filter(Boolean).join(", ")}.`, graph.loss === null ? null : ` The result is ${short(graph.loss)}.`),
+      el("p", {}, `${countsText(graph.counts)}.`, graph.loss === null ? null : ` The result is ${short(graph.loss)}.`),
       ...(timeline.last ? [el("p", {}, button("▶ play it step by step", this.acts.play, { class: "primary" }))] : []),
       el("ul", { class: "guide" },
         el("li", {}, "A box is an operation: its formula, and in ", el("em", { class: "derivative" }, "this colour"), " what it sends back to each input. There g is the gradient that arrives at its result."),
@@ -133,7 +131,7 @@ class Story {
         this.#sent(node, edge, timeline),
         edge.of > 1 && edge.gradient && !edges.slice(i + 1).some((later) => later.source === edge.source) ? this.ledger(edge.source, timeline, at) : null,
       ]),
-      this.#why(result, timeline, step),
+      this.#why(result, step),
     ];
   }
 
@@ -178,7 +176,7 @@ class Story {
     const doubtful = timeline.tainted.has(node.id);
     const text = doubtful ? "a wrong number" : briefText(edge.gradient, source.value.size);
     const sum = edge.of === 1 ? null : el("p", { class: "sum-line" }, `gradient of ${called(source)} `, el("b", {}, `+= ${text}`),
-      timeline.naive ? null : ` (${edge.order} of ${edge.of} contributions), sum so far `, timeline.naive || !edge.running ? null : el("b", {}, briefText(edge.running, source.value.size)));
+      timeline.naive ? null : ` (${edge.order} of ${edge.of} contributions), ${edge.order < edge.of ? "sum so far" : "the whole sum is"} `, timeline.naive || !edge.running ? null : el("b", {}, briefText(edge.running, source.value.size)));
     return el("section", { class: "sent" },
       el("p", {}, "to ", this.link(source.id), edge.sign ? el("span", { class: "muted" }, ` (${edge.sign})`) : null, edge.of === 1 ? el("b", {}, `: ${text}`) : ":"),
       line ? formulaBlock([...line.before, line.text], line.numbers && !doubtful ? [line.numbers] : [], "derivative") : null, sum);
@@ -208,6 +206,9 @@ class Story {
         el("td", {}, String(i + 1)), el("td", {}, this.link(edge.target), edge.sign ? el("span", { class: "muted" }, ` as ${edge.sign}`) : null),
         el("td", { class: "right" }, what), el("td", { class: "right" }, sum));
     });
+    if (node.output && !timeline.naive) {
+      rows.unshift(el("tr", {}, el("td"), el("td", { class: "muted" }, "it is an output: given at the start"), el("td"), el("td")));
+    }
     return el("div", { class: "ledger" }, el("p", {}, el("b", {}, `gradient of ${called(node)}`), " ", el("span", { class: count < of ? "chip early" : "chip done" }, `${count} of ${of}`)),
       el("table", {}, el("thead", {}, el("tr", {}, ...["", "from", "contribution", timeline.naive ? "" : "sum so far"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows)));
   }
@@ -215,10 +216,9 @@ class Story {
   /**
    * Why it is this operation's turn.
    * @param {GraphNode} result
-   * @param {Timeline} timeline
    * @param {Step} step
    */
-  #why(result, timeline, step) {
+  #why(result, step) {
     const users = [...new Set(this.model.contributions(result.id).map((edge) => edge.target))];
     if (step.naive) {
       return el("details", {}, el("summary", {}, "Why is this order wrong?"),

@@ -43,6 +43,15 @@ function plural(n, word) {
 }
 
 /**
+ * How much there is in a graph.
+ * @param {Record<string, number>} counts
+ */
+function countsText(counts) {
+  const parameters = counts["parameters"] ? `, ${plural(counts["parameters"], "parameter")} with ${plural(counts["numbers"] ?? 0, "number")}` : "";
+  return plural(counts["operations"] ?? 0, "operation") + parameters;
+}
+
+/**
  * A shape as NumPy writes it.
  * @param {number[] | null} shape
  */
