@@ -32,7 +32,9 @@ RNG = np.random.default_rng(0)
 def leaf(*shape: int, seed: int = 0, dtype: Any = np.float64) -> Tensor:
     rng = np.random.default_rng([seed, *shape])
     x = rng.uniform(0.3, 1.5, shape) * rng.choice([-1, 1], shape)
-    return Tensor(x.astype(dtype) if np.dtype(dtype).kind != "c" else (x + 1j * rng.uniform(0.2, 1, shape)).astype(dtype), requires_grad=True)
+    return Tensor(
+        x.astype(dtype) if np.dtype(dtype).kind != "c" else (x + 1j * rng.uniform(0.2, 1, shape)).astype(dtype), requires_grad=True
+    )
 
 
 # --- random programs ------------------------------------------------------------------------------------------------------------
@@ -51,7 +53,9 @@ TWO: list[Callable[[Any, Any], Any]] = [
     lambda x, y: np.where(x.array > y.array, x, y), lambda x, y: np.hypot(x, y),
 ]  # fmt: skip
 Step = tuple[int, int, int]
-PROGRAMS = st.lists(st.tuples(st.integers(0, len(ONE) + len(TWO) - 1), st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12)
+PROGRAMS = st.lists(
+    st.tuples(st.integers(0, len(ONE) + len(TWO) - 1), st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12
+)
 
 
 def values_of(program: list[Step], dtype: Any = np.float64) -> tuple[list[Tensor], list[Any]]:
@@ -399,7 +403,9 @@ def checked(name: str, args: list[Any], params: dict[str, Any]) -> int:
     graph = work.graph()
     node = next(n for n in graph["nodes"] if n["kind"] == "op")
     names = {"z": z.array, "g": np.conj(work.passed.arrived[z])}
-    given_names = [f"x{i}" for i in range(1, len(args) + 1)] if op.variadic and len(args) > 1 else ["x"] if op.variadic else op.arrays
+    given_names = (
+        [f"x{i}" for i in range(1, len(args) + 1)] if op.variadic and len(args) > 1 else ["x"] if op.variadic else op.arrays
+    )
     for letter, a in zip(given_names, args, strict=True):
         names[re.sub(r"\d", lambda d: "₀₁₂₃₄₅₆₇₈₉"[int(d[0])], letter)] = a
     (told,) = work.formulas.known.values()
@@ -408,7 +414,9 @@ def checked(name: str, args: list[Any], params: dict[str, Any]) -> int:
     with np.errstate(all="ignore"):
         forward = node["formula"].removeprefix("z = ")
         same(by_table(node["op"], forward, args, params) if name in FORWARD else computed(forward, names), z.array, node["formula"])
-        assert [d["argument"] for d in node["derivatives"]] == [i for i, _ in z.edges if op.rules[0 if op.variadic else i] is not None]
+        assert [d["argument"] for d in node["derivatives"]] == [
+            i for i, _ in z.edges if op.rules[0 if op.variadic else i] is not None
+        ]
         for d in node["derivatives"]:
             for line in d["before"]:
                 left, right = line.split(" = ", 1)
@@ -451,7 +459,16 @@ def test_formulas_of_the_table_are_true_on_the_samples(name: str, number: int) -
     checked(name, list(args), params)
 
 
-PAIRS = [((2, 3), (3,)), ((3,), (2, 3)), ((2, 1), (1, 3)), ((2, 3), ()), ((), (2, 3)), ((1, 1), (2, 3)), ((4, 2, 3), (2, 1)), ((1,), ())]
+PAIRS = [
+    ((2, 3), (3,)),
+    ((3,), (2, 3)),
+    ((2, 1), (1, 3)),
+    ((2, 3), ()),
+    ((), (2, 3)),
+    ((1, 1), (2, 3)),
+    ((4, 2, 3), (2, 1)),
+    ((1,), ()),
+]
 
 
 @pytest.mark.parametrize("name", [n for n, op in TABLE.items() if op.elementwise and len(op.rules) > 1 and not op.variadic])
@@ -463,7 +480,9 @@ def test_formulas_are_true_where_shapes_are_broadcast(name: str, shapes: tuple[t
 
 
 @pytest.mark.parametrize(
-    ("x", "labels"), [((4, 3), (4,)), ((3,), ()), ((2, 5, 3), (2, 5)), ((1, 3), (1,))], ids=["matrix", "one", "batch of rows", "one row"]
+    ("x", "labels"),
+    [((4, 3), (4,)), ((3,), ()), ((2, 5, 3), (2, 5)), ((1, 3), (1,))],
+    ids=["matrix", "one", "batch of rows", "one row"],
 )
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_cross_entropy_in_all_shapes(x: tuple[int, ...], labels: tuple[int, ...], reduction: str) -> None:
@@ -476,11 +495,14 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 
 MEANING: dict[str, Callable[[str, list[Any], dict[str, Any]], Any]] = {
-    "cross_entropy": lambda text, a, p: coefficient(text, "Σᵢ log softmax(x)[i, yᵢ]")
-    * np.sum(np.take_along_axis(log_softmax(a[0]), np.asarray(a[1])[..., None], -1)),
+    "cross_entropy": lambda text, a, p: (
+        coefficient(text, "Σᵢ log softmax(x)[i, yᵢ]")
+        * np.sum(np.take_along_axis(log_softmax(a[0]), np.asarray(a[1])[..., None], -1))
+    ),
     "mse_loss": lambda text, a, p: coefficient(text, "Σ (x − y)²") * np.sum((a[0] - a[1]) ** 2),
-    "binary_cross_entropy_with_logits": lambda text, a, p: coefficient(text, "Σ (log(1 + eˣ) − x ⊙ y)")
-    * np.sum(np.log(1 + np.exp(a[0])) - a[0] * a[1]),
+    "binary_cross_entropy_with_logits": lambda text, a, p: (
+        coefficient(text, "Σ (log(1 + eˣ) − x ⊙ y)") * np.sum(np.log(1 + np.exp(a[0])) - a[0] * a[1])
+    ),
     "softmax": lambda text, a, p: fixed(text, "eˣ / Σ eˣ", np.exp(log_softmax(a[0], p.get("axis", -1)))),
     "log_softmax": lambda text, a, p: fixed(text, "x − log Σ eˣ", log_softmax(a[0], p.get("axis", -1))),
     "logsumexp": lambda text, a, p: fixed(
@@ -605,7 +627,7 @@ def test_the_numbers_of_a_negative_base_and_factor_are_in_brackets() -> None:
 
 def test_no_numbers_for_arrays_and_in_large_graphs() -> None:
     assert all(n["numbers"] == "" for n in draw(np.sum(leaf(3) * 2)).graph["nodes"])
-    x = y = Tensor(1.0, requires_grad=True)
+    y = Tensor(1.0, requires_grad=True)
     for _ in range(2100):
         y = y * 1.0001
     assert all(n["numbers"] == "" for n in draw(y).graph["nodes"])

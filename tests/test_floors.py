@@ -18,7 +18,7 @@ FLOORS: dict[str, int] = {
     "composed": 1, "graph": 1, "sweep": 1, "dispatch": 1, "operand": 1, "modes": 1, "guard": 1, "anomaly": 1, "values": 1, "recording": 1, "assignment": 1, "tensor": 1,
     "derivative": 1, "symbols": 1, "namespace": 1, "linalg": 1, "fft": 1,
     "nn": 2, "optim": 2, "data": 2, "functional": 2, "rounding": 2, "trees": 2, "extend": 2,
-    "manual": 3, "check": 3, "doctor": 3, "viz": 3, "chainrule": 3, "compiler": 3, "listing": 3, "history": 3, "watching": 3,
+    "manual": 3, "check": 3, "doctor": 3, "viz": 3, "chainrule": 3, "compiler": 3, "listing": 3, "options": 3, "history": 3, "watching": 3,
     "prove": 4, "exercise": 4, "cli": 4, "__main__": 4,
     "__init__": 5,
 }  # fmt: skip

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from types import ModuleType
+from typing import NamedTuple
 
 from .errors import DataError, MissingExtraError, SettingError, ShapeError, UnknownNameError
+from .options import NETWORK, add_target, network_options, sizes, target_mistake
 from .version import __version__
 
 __all__ = ["main"]
@@ -70,20 +72,18 @@ exit codes: 0, or 2 if the command or the file cannot be used
 """
 
 
-def sizes(text: str) -> list[int]:
-    """Widths from ``64,32,10``."""
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected whole numbers with commas between, such as 64,32,10 (got {text!r})") from None
+class Late(NamedTuple):
+    """A command that brings its own arguments: its line in the list, and its module."""
+
+    text: str
+    where: str
 
 
 LATE = {
-    "draw": "draw a network or a function: SVG, PNG, or a page that plays the backward pass",
-    "check": "say what is wrong with a backprop written by hand",
-    "exercise": "backprop exercises: fill in a step, find a mistake, be graded",
+    "draw": Late("draw a network or a function: SVG, PNG, or a page that plays the backward pass", "viz.command"),
+    "check": Late("say what is wrong with a backprop written by hand", "doctor.command"),
+    "exercise": Late("backprop exercises: fill in a step, find a mistake, be graded", "exercise.command"),
 }
-"""Commands that bring their own arguments, and their line in the list."""
 
 
 def late(name: str) -> ModuleType:
@@ -162,30 +162,18 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
         epilog=DERIVE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    derive.add_argument("target", nargs="?", metavar="FILE:FUNCTION", help="a function in a Python file, in place of --sizes")
-    derive.add_argument("--sizes", type=sizes, metavar="N,N,…", help="the widths of an MLP, input first")
-    derive.add_argument(
-        "--activation", metavar="NAME", help="relu (default), leaky_relu, sigmoid, tanh, softplus, softmax, identity"
-    )
-    derive.add_argument(
-        "--loss",
-        dest="loss_name",
-        metavar="NAME",
-        help="cross_entropy (default), bce, mse, cross_entropy_probabilities, bce_probabilities",
-    )
-    derive.add_argument("--batch-size", type=int, metavar="N", help="rows of the batch (default: 32)")
-    derive.add_argument("--dtype", metavar="NAME", help="float32 (default) or float64")
+    add_target(derive)
     derive.add_argument(
         "--format", choices=("source", "latex", "markdown"), default="source", help="source (default), latex or markdown"
     )
     derive.add_argument("--with-numbers", action="store_true", help="with --format markdown: the numbers of an example too")
     derive.add_argument("-o", "--out", metavar="FILE", help="write to FILE, in one step, and not to the terminal")
     functions.add_argument("name", nargs="?", default="", help="only functions whose name contains this, with their rules")
-    for name, short in LATE.items():
+    for name, command in LATE.items():
         if only in (None, name):
             late(name).add(commands)
         else:
-            commands.add_parser(name, help=short)
+            commands.add_parser(name, help=command.text)
     return top
 
 
@@ -203,21 +191,10 @@ def list_functions(name: str) -> int:
     return 0
 
 
-NETWORK = {"activation": "relu", "loss_name": "cross_entropy", "batch_size": 32, "dtype": "float32"}
-"""The options of a network to derive, with their defaults."""
-
-
 def derive(arguments: argparse.Namespace) -> int:
     """Print or write a derivation; 2 if there is none."""
-    given = {name: getattr(arguments, name) for name in NETWORK if getattr(arguments, name) is not None}
-    mistake = ""
-    if (arguments.target is None) == (arguments.sizes is None):
-        mistake = "give --sizes for a network, or FILE:FUNCTION, one of the two: tinygrad-mlp derive --sizes 784,128,10"
-    elif arguments.target is not None and given:
-        mistake = (
-            f"--{next(iter(given)).removesuffix('_name').replace('_', '-')} is of networks, not of functions in files: leave it out"
-        )
-    elif arguments.with_numbers and arguments.format != "markdown":
+    mistake = target_mistake(arguments, "tinygrad-mlp derive --sizes 784,128,10")
+    if not mistake and arguments.with_numbers and arguments.format != "markdown":
         mistake = "--with-numbers needs --format markdown"
     if mistake:
         print(f"tinygrad-mlp: {mistake}", file=sys.stderr)
@@ -227,7 +204,11 @@ def derive(arguments: argparse.Namespace) -> int:
     from .files import replace_file
 
     try:
-        found = of_file(arguments.target) if arguments.target else of_network(arguments.sizes, **{**NETWORK, **given})
+        found = (
+            of_file(arguments.target)
+            if arguments.target
+            else of_network(arguments.sizes, **{**NETWORK, **network_options(arguments)})
+        )
         text = text_of(found, arguments.format, arguments.with_numbers)
         if arguments.out:
             replace_file(arguments.out, text)

@@ -8,7 +8,7 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from ..nn import MLP, Linear, Module, Sequential
 from ..symbols import Symbol
 from ..symbols.variables import stores
 
-__all__ = ["Names", "identifier", "known_objects", "name_values"]
+__all__ = ["Names", "identifier", "known_objects", "name_values", "stored_names"]
+
+S = TypeVar("S", Symbol, Node)
 
 RESERVED = {*keyword.kwlist, *dir(builtins), "np", "math"}
 UNARY = {
@@ -163,13 +165,13 @@ def biased(symbols: Sequence[Symbol]) -> dict[Symbol, Symbol]:
     return found
 
 
-def stored_names(symbols: Iterable[Symbol]) -> dict[Symbol, str]:
+def stored_names(symbols: Iterable[S]) -> dict[S, str]:
     """The variables that the user's lines store values in: of a call that computes several values, the last one.
 
     A line that runs again and again (in a loop) is one run of values after the other, or, if nothing else is computed in between, a
     sequence of operations that repeats itself.
     """
-    found: dict[Symbol, str] = {}
+    found: dict[S, str] = {}
     computed = [s for s in symbols if s.op is not None]
     for origin, group in itertools.groupby(computed, key=lambda s: s.origin):
         run = list(group)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..chainrule.names import known_objects
+from ..chainrule.names import known_objects, stored_names
 from ..errors import ShapeError, TensorTypeError
 from ..graph import CLOCK, topological
 from ..graph import Node as Recorded
@@ -21,7 +21,7 @@ from .ir import VERSION, Edge, Graph, Group, Node
 from .labels import box_size, label_width, leaf_lines, operation_lines, shorten
 from .numbers import brief, json_number, statistics
 from .rehearsal import Naive, Rehearsal, naive, rehearse
-from .titles import by_use, heading, source_line, stored_names
+from .titles import by_use, heading, source_line
 
 __all__ = ["Capture"]
 
@@ -33,7 +33,6 @@ NAIVE_UP_TO = 500
 
 DATA = {("linear", 0), ("matmul", 0), ("cross_entropy", 1), ("mse_loss", 1), ("binary_cross_entropy_with_logits", 1)}
 """Where an array without a name is taken for data, which came from outside of all modules."""
-
 
 
 class Capture:

@@ -23,6 +23,7 @@ from ..errors import (
     TensorTypeError,
     UnknownNameError,
 )
+from ..options import NETWORK, add_target, network_options, target_mistake
 from ..tensor import Tensor
 from .drawing import DETAILS, DIRECTIONS, FORMS, LAYOUTS, THEMES, Drawing, draw
 
@@ -48,18 +49,7 @@ examples:
 exit codes: 0, or 2 if the command or the file cannot be used
 """
 
-NETWORK = {"activation": "relu", "loss_name": "cross_entropy", "batch_size": 32, "dtype": "float64"}
-"""The options of a network, with their defaults."""
-
 REFUSED = (DataError, GraphError, MissingExtraError, SettingError, ShapeError, TensorTypeError, UnknownNameError)
-
-
-def sizes(text: str) -> list[int]:
-    """Widths from ``64,32,10``."""
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected whole numbers with commas between, such as 64,32,10 (got {text!r})") from None
 
 
 def add(commands: Any) -> None:
@@ -71,20 +61,7 @@ def add(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    draw.add_argument("target", nargs="?", metavar="FILE:FUNCTION", help="a function in a Python file, in place of --sizes")
-    network = draw.add_argument_group("network")
-    network.add_argument("--sizes", type=sizes, metavar="N,N,…", help="the widths of an MLP, input first")
-    network.add_argument(
-        "--activation", metavar="NAME", help="relu (default), leaky_relu, sigmoid, tanh, softplus, softmax, identity"
-    )
-    network.add_argument(
-        "--loss",
-        dest="loss_name",
-        metavar="NAME",
-        help="cross_entropy (default), bce, mse, cross_entropy_probabilities, bce_probabilities",
-    )
-    network.add_argument("--batch-size", type=int, metavar="N", help="rows of the batch (default: 32)")
-    network.add_argument("--dtype", metavar="NAME", help="float64 (default) or float32")
+    add_target(draw, "float64")
     picture = draw.add_argument_group("picture")
     picture.add_argument("-o", "--out", metavar="FILE", help=f"write to FILE, of the kind that its suffix says: {' '.join(FORMS)}")
     picture.add_argument("--open", action="store_true", help="show it: FILE, or without -o a page in a temporary folder")
@@ -98,14 +75,8 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draw; 2 if there is nothing that can be drawn."""
-    given = {name: getattr(arguments, name) for name in NETWORK if getattr(arguments, name) is not None}
-    mistake = ""
-    if (arguments.target is None) == (arguments.sizes is None):
-        mistake = "give --sizes for a network, or FILE:FUNCTION, one of the two: tinygrad-mlp draw --sizes 4,8,3 -o graph.svg"
-    elif arguments.target is not None and given:
-        name = next(iter(given)).removesuffix("_name").replace("_", "-")
-        mistake = f"--{name} is of networks, not of functions in files: leave it out"
-    elif arguments.out and Path(arguments.out).suffix.lower() not in FORMS:
+    mistake = target_mistake(arguments, "tinygrad-mlp draw --sizes 4,8,3 -o graph.svg")
+    if not mistake and arguments.out and Path(arguments.out).suffix.lower() not in FORMS:
         mistake = f"-o FILE ends in one of {' '.join(FORMS)} (got {arguments.out})"
     if mistake:
         print(f"tinygrad-mlp: {mistake}", file=sys.stderr)
@@ -119,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.target:
             drawing = of_file(arguments.target, settings, page)
         else:
-            drawing = of_network(arguments.sizes, {**NETWORK, **given}, settings, page)
+            drawing = of_network(arguments.sizes, {**NETWORK, "dtype": "float64", **network_options(arguments)}, settings, page)
         path = arguments.out
         if arguments.open and not path:
             path = str(Path(tempfile.mkdtemp(prefix="tinygrad-mlp-")) / "graph.html")

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..graph import Node, line_of
-from ..symbols.variables import stores
 from .calls import Stretch, variable_of
 
-__all__ = ["by_use", "heading", "source_line", "stored_names"]
+__all__ = ["by_use", "heading", "source_line"]
 
 COMMON_LETTERS = {"linear": ("X", "W", "b"), "matmul": ("X", "W"), "cross_entropy": ("X", "y"), "mse_loss": ("X", "y"),
                   "binary_cross_entropy_with_logits": ("X", "y")}  # fmt: skip
 """What leaves without a name are called, after their place in the first operation that uses them."""
-
-
-def stored_names(made: Sequence[Node]) -> dict[Node, str]:
-    """The variables in which the user's lines store results: of a call that computes several values, the last one.
-
-    A line that runs again and again is one operation, or a sequence of them that repeats itself.
-    """
-    found: dict[Node, str] = {}
-    for origin, group in itertools.groupby(made, key=lambda n: n.origin):
-        run = list(group)
-        name = stores(origin[0]).get(origin[1], "") if origin is not None else ""
-        if name and not name.startswith("_"):
-            ops = [n.op for n in run]
-            period = next(p for p in range(1, len(run) + 1) if len(run) % p == 0 and ops == ops[:p] * (len(run) // p))
-            found.update(dict.fromkeys(run[period - 1 :: period], name))
-    return found
 
 
 def by_use(user: Node | None, place: int, kind: str) -> str:
