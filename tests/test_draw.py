@@ -495,6 +495,22 @@ def test_nested_modules_that_return_the_same_node() -> None:
     assert by_name(graph)["outer.inner.w"]["kind"] == "parameter"
 
 
+def test_arrays_of_modules_have_their_names() -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            self.mixing = np.full((4, 4), 0.5)
+            self.lin = nn.Linear(4, 4, dtype=np.float64)
+
+        def forward(self, x: Any) -> Any:
+            return self.lin(x) @ self.mixing
+
+    mixed = Mixed()
+    graph = draw(np.sum(mixed(X))).graph
+    (buffer,) = [n for n in graph["nodes"] if n["kind"] in ("input", "constant") and n["shape"] == [4, 4]]
+    assert group_path(graph, buffer) == "mixed"
+    assert buffer["name"].endswith("mixing"), "the module knows its name"
+
+
 def test_modules_under_no_grad_leave_no_mark() -> None:
     model = ByHand()
     with tg.no_grad():
@@ -1092,6 +1108,13 @@ def test_gradients_of_complex_outputs_are_refused_with_a_reason() -> None:
     assert with_seed["gradients"]
 
 
+def test_an_output_that_takes_no_part_in_the_gradients_is_told() -> None:
+    x = tensor(3)
+    graph = draw([x * 2, np.sum(x)]).graph
+    assert graph["gradients"]
+    assert "3 entries" in graph["why"]
+
+
 def test_nan_in_the_forward_pass_is_located() -> None:
     x = Tensor([-1.0, 2.0], requires_grad=True)
     with np.errstate(all="ignore"):
@@ -1252,6 +1275,7 @@ A = tensor(3)
         (lambda: draw(Tensor(np.ones(3)) * 2, gradient=np.ones(3)), TensorTypeError, "nothing requires gradients"),
         (lambda: draw([A * 2, A * 3], gradient=[np.ones(3)]), SettingError, "one for each of the 2 outputs"),
         (lambda: draw([A * 2, A * 3], gradient=1.0), (SettingError, ShapeError, TensorTypeError), "gradient="),
+        (lambda: draw(A * 2, gradient=np.ones(3) * 1j), (TensorTypeError, SettingError), "complex"),
         (lambda: draw(A * 2, gradient="abc"), (SettingError, ShapeError, TensorTypeError), "gradient="),
         (lambda: draw(np.sum(A), compare="numerics"), SettingError, "compare="),
         (lambda: draw(np.sum(A), compare=3), SettingError, "compare="),

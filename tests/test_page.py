@@ -209,6 +209,8 @@ def test_first_view_of_a_hundred_layers_is_readable_and_says_what_is_hidden(open
 def test_code_is_small_and_strict() -> None:
     code = page(mlp().graph).encode()
     assert len(code) - len(dumps(mlp().graph).encode()) < 140_000
+    policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode() in code
     assert "innerHTML" not in page_package.script()
     assert "eval(" not in page_package.script()
     for script in FOLDER.glob("*.js"):
@@ -434,6 +436,27 @@ def test_modules_close_and_open(opened: Opener) -> None:
     tab.locator("#collapse").click()
     tab.locator("#reset").click()
     assert tab.locator("#graph .node").count() == graph["counts"]["nodes"]
+
+
+@pytest.mark.parametrize("direction", ["TB", "LR"])
+def test_what_is_opened_stays_under_the_pointer(opened: Opener, direction: str) -> None:
+    graph = {**deep().graph, "direction": direction}
+    tab = opened(graph)
+    fold = next(g for g in graph["groups"] if g["kind"] == "fold")["id"]
+    if direction == "LR":
+        tab.keyboard.press("f")
+    moved = []
+    for _ in range(2):
+        before = box(tab, fold).locator("rect").last.bounding_box()
+        world = tab.locator("#world").get_attribute("style")
+        box(tab, fold).dispatch_event("click")
+        after = box(tab, fold).locator("rect").last.bounding_box()
+        moved.append(tab.locator("#world").get_attribute("style") != world)
+        zoom = tab.evaluate("new DOMMatrix(getComputedStyle(document.getElementById('world')).transform).a")
+        middles = [place["x"] + min(place["width"], 160 * zoom) / 2 for place in (before, after)]
+        assert middles[0] == pytest.approx(middles[1], abs=3)
+        assert before["y"] == pytest.approx(after["y"], abs=8)
+    assert all(moved)
 
 
 def test_a_long_chain_neither_hangs_nor_loses_its_picture(opened: Opener) -> None:
@@ -730,6 +753,19 @@ def test_several_outputs(opened: Opener) -> None:
     assert four(1 + np.exp(6.0)) in tab.locator("#sheet-node").inner_text()
 
 
+def test_derivations_have_formulas_and_no_numbers(opened: Opener) -> None:
+    rng = np.random.default_rng(0)
+    found = tg.derive(lambda x, w: np.sum(np.tanh(x @ w) ** 2), rng.standard_normal((3, 4)), rng.standard_normal((4, 2)))
+    graph = draw(found).graph
+    tab = opened(graph)
+    assert "flow back" not in tab.locator("#sheet-step").inner_text()
+    for step, identifier in enumerate(graph["steps"]["forward"], 1):
+        seek(tab, step)
+        told = tab.locator("#sheet-step").inner_text()
+        assert next(n["formula"] for n in graph["nodes"] if n["id"] == identifier) in told
+        assert "none" not in told + tab.locator("#status").inner_text()
+
+
 def test_empty_arrays(opened: Opener) -> None:
     a = Tensor(np.zeros((0, 3)), requires_grad=True)
     graph = draw(tg.sum(a * 2.0), names={"a": a}).graph
@@ -910,4 +946,5 @@ def test_the_description_survives() -> None:
     text = page(hostile())
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
     assert data is not None
+    assert not set("<>&\u2028\u2029") & set(data[1])
     assert loads(data[1]) == loads(dumps(hostile()))

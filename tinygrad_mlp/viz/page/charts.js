@@ -80,6 +80,7 @@ function histogramChart(name, histogram) {
  * @param {number[]} shape
  */
 function arrayFacts(name, stats, shape) {
+  if (unnumbered(stats)) return el("p", { class: "muted" }, "a formula, without numbers");
   if (stats.size === 1) return el("div", {}, el("p", { class: "number" }, single(stats)));
   /** @type {[string, Num | null][]} */
   const facts = [["min", stats.min], ["max", stats.max], ["mean", stats.mean], ["RMS", stats.rms], ["norm", stats.norm]];

@@ -30,7 +30,7 @@ function legendOf(model, view) {
     parts.push(entry(svgEl("svg", { width: 26 * levels.length, height: 14, "aria-hidden": true }, ...levels.map((level, i) => stroke("flow", level, 26 * i, 24))),
       one ? `gradient RMS ${short(ramp.low, 2)}` : `gradient RMS ${short(ramp.low, 2)} … ${short(ramp.high, 2)}`));
   }
-  for (const [state, text] of /** @type {const} */ ([["zero", "gradient exactly 0"], ["nan", "NaN or ∞"], ["none", "no gradient flows"], ["unknown", "no gradients yet"]])) {
+  for (const [state, text] of /** @type {const} */ ([["zero", "gradient exactly 0"], ["nan", "NaN or ∞"], ["none", "no gradient flows"], ["unknown", "no gradients"]])) {
     if (states.has(state)) parts.push(entry(svgEl("svg", { width: 34, height: 14, "aria-hidden": true }, stroke(state, 0, 0, 34)), text));
   }
   return parts;

@@ -158,7 +158,7 @@ class Panel {
       const gradient = timeline.arrived(node.id, at).complete && !(at > 0 && timeline.naive);
       return [el("b", {}, calledFully(node)), el("span", { class: "muted" }, ` ${kindText(node)} · ${shapeText(node.shape)} ${node.dtype}`),
         el("div", {}, node.formula),
-        el("div", {}, "value ", el("b", {}, timeline.valueKnown(node.id, at) ? sizeText(node.value) : "?"),
+        el("div", {}, unnumbered(node.value) ? null : "value ", el("b", {}, timeline.valueKnown(node.id, at) ? sizeText(node.value) : "?"),
           node.gradient ? " · gradient " : null, node.gradient ? el("b", {}, gradient ? sizeText(node.gradient) : "?") : null)];
     }
     if (group) return groupFacts(group).map((fact, i) => el(i ? "div" : "b", i ? { class: "muted" } : {}, fact));

@@ -142,6 +142,10 @@ function start() {
   if (!app.arrange(app.opened())) app.arrange(new Set());
   app.camera.fit(ZOOM.readable);
   new ResizeObserver(() => { if (app.camera.touched) app.camera.apply(); else app.camera.fit(ZOOM.readable); }).observe(app.svg);
+  window.addEventListener("beforeprint", () => {
+    app.camera.fit(ZOOM.least);
+    app.camera.touched = true; // stays so on paper
+  });
   document.documentElement.dataset["ready"] = "true";
 }
 

@@ -11,7 +11,7 @@ function stepLine(timeline, at) {
   if (!step) return `The whole picture. ${timeline.last ? "Press ▶ to play it, step by step." : ""}`;
   const node = model.node(step.node);
   const start = `step ${at} of ${timeline.last} · ${step.phase}${timeline.naive && step.phase === "backward" ? ", naive order" : ""} · ${calledFully(node)}: `;
-  if (step.phase === "forward") return start + [node.numbers || node.formula, node.numbers ? "" : `shape ${shapeText(node.shape)}, ${sizeText(node.value)}`].filter(Boolean).join("; ");
+  if (step.phase === "forward") return start + [node.numbers || node.formula, node.numbers ? "" : [`shape ${shapeText(node.shape)}`, sizeText(node.value)].filter(Boolean).join(", ")].filter(Boolean).join("; ");
   const texts = node.derivatives.map((line) => (timeline.naive ? line.text : line.numbers || line.text));
   const arriving = step.naive ? briefText(step.naive.gradient, node.value.size) : node.gradient ? sizeText(node.gradient) : "none";
   const early = step.naive?.early ? `; passed on ${step.naive.arrived} of ${step.naive.of} contributions: too early` : "";
@@ -71,9 +71,11 @@ class Story {
       el("p", {}, `${countsText(graph.counts)}.`, graph.loss === null ? null : ` The result is ${short(graph.loss)}.`),
       ...(timeline.last ? [el("p", {}, button("▶ play it step by step", this.acts.play, { class: "primary" }))] : []),
       el("ul", { class: "guide" },
-        el("li", {}, "A box is an operation: its formula, and in ", el("em", { class: "derivative" }, "this colour"), " what it sends back to each input. There g is the gradient that arrives at its result."),
-        el("li", {}, "Arrows point forward, from inputs to results. Gradients flow back along them: the number, the colour and the width tell how large."),
-        el("li", {}, "Click a box for its numbers. Click the title of a module, ▾ or ▸, to close or open it.")),
+        graph.nodes.some((node) => node.derivatives.length)
+          ? el("li", {}, "A box is an operation: its formula, and in ", el("em", { class: "derivative" }, "this colour"), " what it sends back to each input. There g is the gradient that arrives at its result.")
+          : el("li", {}, "A box is an operation with its formula."),
+        el("li", {}, "Arrows point forward, from inputs to results.", graph.gradients ? " Gradients flow back along them: the number, the colour and the width tell how large." : ""),
+        el("li", {}, "Click a box for all that is known of it. Click the title of a module, ▾ or ▸, to close or open it.")),
       ...(graph.gradients || !graph.why ? [] : [el("p", { class: "hint" }, `No gradients are shown: ${graph.why}.`)]),
       ...(sums.length && timeline.last > timeline.forward ? [
         el("h3", {}, "Used more than once"),

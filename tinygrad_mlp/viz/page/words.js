@@ -60,10 +60,19 @@ function shapeText(shape) {
 }
 
 /**
+ * Whether an array has no numbers at all, as in a derivation, which is formulas.
+ * @param {Stats} stats
+ */
+function unnumbered(stats) {
+  return stats.size > 0 && !stats.preview.length;
+}
+
+/**
  * One line for an array's numbers.
  * @param {Stats} stats
  */
 function statsText(stats) {
+  if (unnumbered(stats)) return "no numbers";
   if (stats.size === 0) return "empty";
   if (stats.size === 1) return single(stats);
   const spoilt = [stats.nan ? `${stats.nan} NaN` : "", stats.inf ? `${stats.inf} infinite` : ""];
@@ -85,6 +94,7 @@ function single(stats) {
  * @param {Stats} stats
  */
 function sizeText(stats) {
+  if (unnumbered(stats)) return "";
   if (stats.size === 1) return single(stats);
   const spoilt = stats.nan || stats.inf ? `${stats.nan + stats.inf} NaN or ∞, ` : "";
   return stats.rms === null ? statsText(stats) : `${spoilt}RMS ${short(stats.rms)}`;
