@@ -295,7 +295,7 @@ def test_steps_go_forward_and_then_backward_in_order(opened: Opener, make: Any) 
         assert text != texts[-1]
         texts.append(text)
         formulas = (
-            [nodes[identifier]["formula"]] if number * 2 <= len(order) else [d["text"] for d in nodes[identifier]["derivatives"]]
+            [nodes[identifier]["formula"]] if number * 2 <= len(order) else [d["shown"] for d in nodes[identifier]["derivatives"]]
         )
         assert all(formula in tab.locator("#sheet-step").inner_text() for formula in formulas)
     tab.keyboard.press("ArrowRight")

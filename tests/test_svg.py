@@ -269,7 +269,7 @@ def test_special_edges() -> None:
         "NaN or infinite",
         "no gradient flows",
         "⚠ NaN first in log, forward",
-        "1e-4 … 1e-2",
+        "1e−4 … 1e−2",
     ):
         assert part in shown
     assert len(elements(text, "circle", class_="badge")) == 1

@@ -37,20 +37,20 @@ loss 1.267
 operations in execution order
   model: MLP
     linear1: Linear(4, 8)
-      1  matmul   z = x W   (16, 8)   gradient RMS 1e-2
-      2  add   z = x + y   (16, 8)   gradient RMS 1e-2
-    3  relu   z = max(0, x)   (16, 8)   gradient RMS 1e-2
+      1  matmul   z = x W   (16, 8)   gradient RMS 1e−2
+      2  add   z = x + y   (16, 8)   gradient RMS 1e−2
+    3  relu   z = max(0, x)   (16, 8)   gradient RMS 1e−2
     linear2: Linear(8, 3)
-      4  matmul   z = x W   (16, 3)   gradient RMS 1e-2
-      5  add   z = x + y   (16, 3)   gradient RMS 1e-2
-  6  cross_entropy   z = −mean log softmax(x)[y]   scalar   = 1.267   gradient RMS 1e-2
+      4  matmul   z = x W   (16, 3)   gradient RMS 1e−2
+      5  add   z = x + y   (16, 3)   gradient RMS 1e−2
+  6  cross_entropy   z = −mean log softmax(x)[y]   scalar   = 1.267   gradient RMS 1e−2
 
 inputs and parameters
-  x   input   (16, 4)   gradient RMS 1e-2
-  linear1.weight   parameter   (4, 8)   gradient RMS 1e-2
-  linear1.bias   parameter   (8,)   gradient RMS 1e-2
-  linear2.weight   parameter   (8, 3)   gradient RMS 1e-2
-  linear2.bias   parameter   (3,)   gradient RMS 1e-2
+  x   input   (16, 4)   gradient RMS 1e−2
+  linear1.weight   parameter   (4, 8)   gradient RMS 1e−2
+  linear1.bias   parameter   (8,)   gradient RMS 1e−2
+  linear2.weight   parameter   (8, 3)   gradient RMS 1e−2
+  linear2.bias   parameter   (3,)   gradient RMS 1e−2
   y   constant   (16,)   no gradient
 """
     )

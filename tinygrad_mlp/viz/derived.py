@@ -34,7 +34,7 @@ def of_derivation(derivation: Derivation, title: str = "") -> Graph:
             "id": f"n{len(nodes)}", "kind": kind, "category": category(op) if op is not None else "", "title": name, "name": name,
             "op": op.name if op is not None else "", "shape": list(symbol.shape), "dtype": symbol.dtype.name, "group": group,
             "lines": [], "width": 0.0, "height": 0.0, "formula": "", "numbers": "", "derivatives": [], "value": unknown(symbol),
-            "gradient": None, "source": "", "users": 0, "tracked": kind == "parameter", "output": symbol is plan.loss,
+            "gradient": None, "source": "", "users": 0, "tracked": kind != "input", "output": symbol is plan.loss,
         }  # fmt: skip
         nodes.append(node)
         ids[symbol], boxes[symbol] = node["id"], node

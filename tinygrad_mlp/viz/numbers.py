@@ -27,7 +27,7 @@ def short(x: float, digits: int = 2) -> str:
     """A number in few characters, with a true minus sign.
 
     >>> short(0.0391), short(1.27), short(-250.4, 3), short(0.0), short(math.nan)
-    ('3.9e-2', '1.3', '−250', '0', 'NaN')
+    ('3.9e−2', '1.3', '−250', '0', 'NaN')
     """
     if x < 0:
         return "−" + short(-x, digits)
@@ -41,7 +41,7 @@ def short(x: float, digits: int = 2) -> str:
         text = f"{x:.{digits}g}" if abs(x) < 10**digits else f"{x:.0f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
     mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}"
+    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}".replace("-", "−")
 
 
 def real(x: Array) -> Array:

@@ -52,7 +52,7 @@ class Panel {
       el("h2", {}, calledFully(node)), el("dl", { class: "facts" }, ...told),
       ...(node.kind === "parameter" ? [el("p", {}, button("only paths through it", () => this.acts.paths(node.id)))] : []),
       ...(node.formula ? [formulaBlock([node.formula], node.numbers && known ? [node.numbers] : [], "formula")] : []),
-      ...node.derivatives.map((line) => formulaBlock([...line.before, line.text], line.numbers && complete && !timeline.naive ? [line.numbers] : [], "derivative")),
+      ...node.derivatives.map((line) => formulaBlock([...line.before, line.shown], line.numbers && complete && !timeline.naive ? [line.numbers] : [], "derivative")),
       el("h3", {}, "Value"), known ? arrayFacts(`the value of ${called(node)}`, node.value, node.shape) : el("p", { class: "muted" }, "not computed yet at this step"),
       el("h3", {}, "Gradient"), this.#gradient(node, timeline, at, complete, count),
       ...(of > 1 ? [story.ledger(node.id, timeline, at)] : []),

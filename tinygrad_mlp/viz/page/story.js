@@ -12,7 +12,7 @@ function stepLine(timeline, at) {
   const node = model.node(step.node);
   const start = `step ${at} of ${timeline.last} · ${step.phase}${timeline.naive && step.phase === "backward" ? ", naive order" : ""} · ${calledFully(node)}: `;
   if (step.phase === "forward") return start + [node.numbers || node.formula, node.numbers ? "" : [`shape ${shapeText(node.shape)}`, sizeText(node.value)].filter(Boolean).join(", ")].filter(Boolean).join("; ");
-  const texts = node.derivatives.map((line) => (timeline.naive ? line.text : line.numbers || line.text));
+  const texts = node.derivatives.map((line) => (timeline.naive ? line.shown : line.numbers || line.shown));
   const arriving = step.naive ? briefText(step.naive.gradient, node.value.size) : node.gradient ? sizeText(node.gradient) : "none";
   const early = step.naive?.early ? `; passed on ${step.naive.arrived} of ${step.naive.of} contributions: too early` : "";
   return `${start}${[...texts, `arriving gradient ${arriving}`].join("; ")}${early}`;
@@ -181,7 +181,7 @@ class Story {
       timeline.naive ? null : ` (${edge.order} of ${edge.of} contributions), ${edge.order < edge.of ? "sum so far" : "the whole sum is"} `, timeline.naive || !edge.running ? null : el("b", {}, briefText(edge.running, source.value.size)));
     return el("section", { class: "sent" },
       el("p", {}, "to ", this.link(source.id), edge.sign ? el("span", { class: "muted" }, ` (${edge.sign})`) : null, edge.of === 1 ? el("b", {}, `: ${text}`) : ":"),
-      line ? formulaBlock([...line.before, line.text], line.numbers && !doubtful ? [line.numbers] : [], "derivative") : null, sum);
+      line ? formulaBlock([...line.before, line.shown], line.numbers && !doubtful ? [line.numbers] : [], "derivative") : null, sum);
   }
 
   /**

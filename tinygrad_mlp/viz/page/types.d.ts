@@ -12,7 +12,7 @@ interface Stats {
   histogram: { low: number; high: number; counts: number[] } | null;
 }
 interface Brief { rms: number; max: number; nan: number; zero: boolean; text: string; rows: number; columns: number; preview: Num[] }
-interface LocalLine { argument: number; of: string; before: string[]; text: string; numbers: string }
+interface LocalLine { argument: number; of: string; before: string[]; text: string; shown: string; numbers: string }
 interface GraphNode {
   id: string; kind: string; category: string; title: string; name: string; op: string; shape: number[]; dtype: string;
   group: string | null; lines: TextLine[]; width: number; height: number; formula: string; numbers: string; derivatives: LocalLine[];
