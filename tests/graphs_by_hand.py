@@ -1,14 +1,14 @@
-"""Descriptions of graphs, written by hand in the schema of viz/ir.py, for the tests of what is drawn from them."""
+"""Descriptions of graphs, written by hand in the schema of viz/graph/ir.py, for the tests of what is drawn from them."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from tinygrad_mlp.viz.layout import layout
-from tinygrad_mlp.viz.measure import width
-from tinygrad_mlp.viz.svg import svg
-from tinygrad_mlp.viz.view import visible
+from tinygrad_mlp.viz.arrange.layout import layout
+from tinygrad_mlp.viz.arrange.view import visible
+from tinygrad_mlp.viz.forms.svg import svg
+from tinygrad_mlp.viz.graph.measure import width
 
 SIZES = {"title": 14.0, "formula": 12.5, "derivative": 12.5, "class": 12.5}
 RULES = {

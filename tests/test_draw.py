@@ -29,10 +29,10 @@ from tinygrad_mlp.chainrule.letters import Letters
 from tinygrad_mlp.chainrule.notation import PLAIN
 from tinygrad_mlp.errors import DataError, GraphError, SettingError, ShapeError, TensorTypeError, UnknownNameError
 from tinygrad_mlp.viz import Drawing, draw, play
-from tinygrad_mlp.viz.capture import Capture
-from tinygrad_mlp.viz.folding import BUDGET
-from tinygrad_mlp.viz.ir import dumps, loads
-from tinygrad_mlp.viz.view import visible
+from tinygrad_mlp.viz.arrange.folding import BUDGET
+from tinygrad_mlp.viz.arrange.view import visible
+from tinygrad_mlp.viz.graph.capture import Capture
+from tinygrad_mlp.viz.graph.ir import dumps, loads
 
 RNG = np.random.default_rng(0)
 X, LABELS = RNG.standard_normal((16, 4)), np.arange(16) % 3

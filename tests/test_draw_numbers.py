@@ -21,10 +21,10 @@ from tinygrad_mlp import Tensor, gradients, listing, nn
 from tinygrad_mlp.graph import Node, topological
 from tinygrad_mlp.primitive import TABLE
 from tinygrad_mlp.viz import draw
-from tinygrad_mlp.viz.capture import Capture, backward_order
-from tinygrad_mlp.viz.formulas import FORWARD
-from tinygrad_mlp.viz.numbers import brief, json_number, short, statistics
-from tinygrad_mlp.viz.rehearsal import naive, rehearse
+from tinygrad_mlp.viz.graph.capture import Capture, backward_order
+from tinygrad_mlp.viz.graph.formulas import FORWARD
+from tinygrad_mlp.viz.graph.numbers import brief, json_number, short, statistics
+from tinygrad_mlp.viz.graph.rehearsal import naive, rehearse
 
 RNG = np.random.default_rng(0)
 

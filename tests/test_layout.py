@@ -18,15 +18,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tinygrad_mlp.viz import layout as layout_module
-from tinygrad_mlp.viz.layered import rows as rows_module
-from tinygrad_mlp.viz.layered.rows import sweep_order
-from tinygrad_mlp.viz.layout import layout, path
+from tinygrad_mlp.viz.arrange import layout as layout_module
+from tinygrad_mlp.viz.arrange.layered import rows as rows_module
+from tinygrad_mlp.viz.arrange.layered.rows import sweep_order
+from tinygrad_mlp.viz.arrange.layout import layout, path
 
 Graph = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 Rectangle = tuple[float, float, float, float]  # left, upper, right, lower
 HERE = Path(__file__).parent
-SCRIPT = Path(layout_module.__file__).parent / "page" / "layout.js"
+SCRIPT = Path(layout_module.__file__).parent.parent / "page" / "layout.js"
 EXACT = 1e-6
 SEEDS = range(48)
 

@@ -20,11 +20,11 @@ import pytest
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, nn
 from tinygrad_mlp.viz import page as page_package
+from tinygrad_mlp.viz.arrange.view import visible
 from tinygrad_mlp.viz.drawing import draw
-from tinygrad_mlp.viz.ir import dumps, loads
-from tinygrad_mlp.viz.numbers import short
+from tinygrad_mlp.viz.graph.ir import dumps, loads
+from tinygrad_mlp.viz.graph.numbers import short
 from tinygrad_mlp.viz.page import frame, page
-from tinygrad_mlp.viz.view import visible
 
 HERE = Path(__file__).parent
 FOLDER = Path(page_package.__file__).parent

@@ -18,12 +18,13 @@ import graphs_by_hand as by_hand
 import pytest
 
 from tinygrad_mlp.errors import MissingExtraError, UnknownNameError
-from tinygrad_mlp.viz import measure, render
-from tinygrad_mlp.viz.layout import layout
-from tinygrad_mlp.viz.measure import BOLD, PLAIN, shorten, visible, width
-from tinygrad_mlp.viz.palette import EDGES, KINDS, PALETTE, css, css_variables
-from tinygrad_mlp.viz.svg import svg
-from tinygrad_mlp.viz.view import visible as seen_of
+from tinygrad_mlp.viz.arrange.layout import layout
+from tinygrad_mlp.viz.arrange.view import visible as seen_of
+from tinygrad_mlp.viz.forms import render
+from tinygrad_mlp.viz.forms.palette import EDGES, KINDS, PALETTE, css, css_variables
+from tinygrad_mlp.viz.forms.svg import svg
+from tinygrad_mlp.viz.graph import measure
+from tinygrad_mlp.viz.graph.measure import BOLD, PLAIN, shorten, visible, width
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 

@@ -13,11 +13,11 @@ import graphs_by_hand as by_hand
 import pytest
 
 from tinygrad_mlp.errors import DataError, MissingExtraError
-from tinygrad_mlp.viz import dot
-from tinygrad_mlp.viz.mermaid import mermaid, quoted
-from tinygrad_mlp.viz.svg import svg
-from tinygrad_mlp.viz.text import text
-from tinygrad_mlp.viz.view import visible
+from tinygrad_mlp.viz.arrange.view import visible
+from tinygrad_mlp.viz.forms import dot
+from tinygrad_mlp.viz.forms.mermaid import mermaid, quoted
+from tinygrad_mlp.viz.forms.svg import svg
+from tinygrad_mlp.viz.forms.text import text
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="the dot program (Graphviz) is not installed")
 SVG = "{http://www.w3.org/2000/svg}"

@@ -16,12 +16,12 @@ from ..files import replace_file
 from ..modes import recording
 from ..nn import Module
 from ..tensor import Tensor
-from .capture import Capture
-from .comparing import compared
-from .folding import Expand, fit
-from .ir import Graph, dumps, loads
-from .layout import layout
-from .view import visible
+from .arrange.folding import Expand, fit
+from .arrange.layout import layout
+from .arrange.view import visible
+from .graph.capture import Capture
+from .graph.comparing import compared
+from .graph.ir import Graph, dumps, loads
 
 __all__ = ["Drawing", "draw", "play"]
 
@@ -139,7 +139,7 @@ def described(
 ) -> Graph:
     """The description of whatever is drawn."""
     if isinstance(y, Derivation):
-        from .derived import of_derivation
+        from .graph.derived import of_derivation
 
         return of_derivation(y, title)
     if isinstance(y, Module):
@@ -196,7 +196,7 @@ class Drawing:
     def placed(self) -> dict[str, Any]:
         """Where everything is."""
         if self.layout == "dot":
-            from .dot import placed_by_dot
+            from .forms.dot import placed_by_dot
 
             return placed_by_dot(self.view, self.graph["direction"])
         return layout(self.view["root"], self.view["edges"], self.graph["direction"])
@@ -204,7 +204,7 @@ class Drawing:
     @property
     def svg(self) -> str:
         """The picture as SVG, self-contained."""
-        from .svg import svg
+        from .forms.svg import svg
 
         return svg(self.graph, self.view, self.placed, theme=self.theme)
 
@@ -218,41 +218,41 @@ class Drawing:
     @property
     def png(self) -> bytes:
         """The picture as PNG, at twice its size. Needs the extra ``pictures``."""
-        from .render import png
+        from .forms.render import png
 
         return png(self.light_or_dark())
 
     @property
     def pdf(self) -> bytes:
         """The picture as PDF. Needs the extra ``pictures``."""
-        from .render import pdf
+        from .forms.render import pdf
 
         return pdf(self.light_or_dark())
 
     def light_or_dark(self) -> str:
         """The picture in one theme, for paper."""
-        from .svg import svg
+        from .forms.svg import svg
 
         return svg(self.graph, self.view, self.placed, theme="light" if self.theme == "auto" else self.theme)
 
     @property
     def dot(self) -> Any:
         """The picture as a ``graphviz.Digraph`` with plain labels, for users of Graphviz."""
-        from .dot import digraph
+        from .forms.dot import digraph
 
         return digraph(self.graph, self.view)
 
     @property
     def mermaid(self) -> str:
         """The picture as a Mermaid flowchart, which GitHub and many wikis draw."""
-        from .mermaid import mermaid
+        from .forms.mermaid import mermaid
 
         return mermaid(self.graph, self.view)
 
     @property
     def text(self) -> str:
         """The picture in words: a line an operation, in execution order."""
-        from .text import text
+        from .forms.text import text
 
         return text(self.graph)
 

@@ -7,8 +7,8 @@ import html
 import re
 from importlib.resources import files
 
-from ..ir import Graph, dumps
-from ..palette import EDGES, FAMILY, INK, KINDS, paint
+from ..forms.palette import EDGES, FAMILY, INK, KINDS, paint
+from ..graph.ir import Graph, dumps
 
 __all__ = ["frame", "page"]
 
@@ -25,7 +25,7 @@ def page(graph: Graph, theme: str = "auto") -> str:
 
     Parameters
     ----------
-    graph : the description, see :mod:`tinygrad_mlp.viz.ir`
+    graph : the description, see :mod:`tinygrad_mlp.viz.graph.ir`
     theme : "auto" follows the reader's system; "light" and "dark" are what the page begins with
     """
     paint(theme)  # refuses unknown themes

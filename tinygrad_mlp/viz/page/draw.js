@@ -1,6 +1,6 @@
-/** @file The drawing: boxes, frames and edges as SVG elements, and how they look after a step. The look is that of viz/svg.py. */
+/** @file The drawing: boxes, frames and edges as SVG elements, and how they look after a step. The look is that of viz/forms/svg.py. */
 
-/** @typedef {[number, boolean, number]} Font size, bold, height of a line: as in viz/labels.py */
+/** @typedef {[number, boolean, number]} Font size, bold, height of a line: as in viz/graph/labels.py */
 /** @type {Font} */
 const PLAIN = [12, false, 17];
 /** @type {Record<string, Font>} */

@@ -1,4 +1,4 @@
-// The description of a graph as the script reads it: see viz/ir.py. For the type checker only; not part of the page.
+// The description of a graph as the script reads it: see viz/graph/ir.py. For the type checker only; not part of the page.
 
 type Point = [number, number];
 type Num = number | "nan" | "inf" | "-inf";

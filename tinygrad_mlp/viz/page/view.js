@@ -1,4 +1,4 @@
-/** @file What is to be seen of a graph, given the groups that are open. The same as viz/view.py; a test compares the two. */
+/** @file What is to be seen of a graph, given the groups that are open. The same as viz/arrange/view.py; a test compares the two. */
 
 const STATES = ["none", "unknown", "zero", "flow", "nan"];
 

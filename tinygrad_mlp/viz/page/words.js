@@ -1,4 +1,4 @@
-/** @file Numbers and boxes in words: the same as viz/numbers.py and viz/words.py. */
+/** @file Numbers and boxes in words: the same as viz/graph/numbers.py and viz/forms/words.py. */
 
 /** @type {Record<string, string>} */
 const CATEGORIES = {

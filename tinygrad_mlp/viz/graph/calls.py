@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..graph import Node, calls_of
-from ..nn import Module
-from ..nn.module import entries
+from ...graph import Node, calls_of
+from ...nn import Module
+from ...nn.module import entries
 
 __all__ = ["Stretch", "belongs", "call_tree", "common", "lineage", "owners", "parameter_titles", "variable_of"]
 

@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .labels import FONTS
-from .layout import path
+from ..arrange.layout import path
+from ..graph.labels import FONTS
+from ..graph.measure import shorten, visible, width
 from .legend import Legend, legend_of
-from .measure import shorten, visible, width
 from .palette import FAMILY, INK, css, paint
 from .words import WARNINGS, edge_facts, group_facts, items, node_facts, summary, whole
 

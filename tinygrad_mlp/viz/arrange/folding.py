@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from ..errors import SettingError
-from .ir import Graph, Group
-from .labels import box_size, group_lines, number_word, title_width
+from ...errors import SettingError
+from ..graph.ir import Graph, Group
+from ..graph.labels import box_size, group_lines, number_word, title_width
 from .outline import Outline
 
 __all__ = ["BUDGET", "Expand", "fit"]

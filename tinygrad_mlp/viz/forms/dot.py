@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import DataError, MissingExtraError, require
-from .measure import visible
+from ...errors import DataError, MissingExtraError, require
+from ..graph.measure import visible
 from .palette import PALETTE
 from .words import items
 

@@ -9,8 +9,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Any
 
-from ..errors import require
-from .measure import width
+from ...errors import require
+from ..graph.measure import width
 
 __all__ = ["pdf", "png"]
 

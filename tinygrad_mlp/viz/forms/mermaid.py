@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .measure import visible
+from ..graph.measure import visible
 from .palette import PALETTE
 from .svg import strokes
 from .words import items

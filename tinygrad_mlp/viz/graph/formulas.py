@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..chainrule.local import Input, Local, LocalDerivative, local
-from ..chainrule.notation import ATOM, NEGATIVE, PLAIN, Plain, Text
-from ..graph import Node
-from ..kernels.shapes import Array
-from ..primitive import TABLE, Primitive
-from ..symbols.trace import identity
+from ...chainrule.local import Input, Local, LocalDerivative, local
+from ...chainrule.notation import ATOM, NEGATIVE, PLAIN, Plain, Text
+from ...graph import Node
+from ...kernels.shapes import Array
+from ...primitive import TABLE, Primitive
+from ...symbols.trace import identity
 from .ir import LocalLine
 from .numbers import short
 
@@ -33,7 +33,7 @@ def categories() -> dict[str, str]:
     """The kind of each primitive of the table."""
     found = {"tanh": "activation"}
     for chapter, kind in CHAPTERS.items():
-        for value in vars(importlib.import_module(f"..rules.{chapter}", __package__)).values():
+        for value in vars(importlib.import_module(f"...rules.{chapter}", __package__)).values():
             if isinstance(value, Primitive):
                 found.setdefault(value.name, kind)
     return found

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Node
-from ..kernels.shapes import Array
-from ..rules import where
-from ..sweep import note_unused, pull_back
+from ...graph import Node
+from ...kernels.shapes import Array
+from ...rules import where
+from ...sweep import note_unused, pull_back
 
 __all__ = ["Naive", "Rehearsal", "Visit", "naive", "rehearse"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .measure import width
+from ..graph.measure import width
 from .words import CATEGORIES, closed_groups, is_scalar, items, number, summary
 
 __all__ = ["Entry", "Legend", "legend_of"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .numbers import short
+from ..graph.numbers import short
 
 __all__ = [
     "closed_groups",

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..check import Comparison, Diagnosis, relative_difference, same_bits
-from ..doctor.sentences import page
-from ..errors import SettingError, did_you_mean
-from ..graph import Node
-from ..kernels.shapes import Array
-from ..primitive import Primitive
+from ...check import Comparison, Diagnosis, relative_difference, same_bits
+from ...doctor.sentences import page
+from ...errors import SettingError, did_you_mean
+from ...graph import Node
+from ...kernels.shapes import Array
+from ...primitive import Primitive
 from .ir import Graph
 from .labels import shape_text
 from .numbers import short

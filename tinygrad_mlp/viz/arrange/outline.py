@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .ir import Edge, Graph, Group, Node
+from ..graph.ir import Edge, Graph, Group, Node
 
 __all__ = ["Outline"]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..chainrule.names import known_objects, stored_names
-from ..errors import ShapeError, TensorTypeError
-from ..graph import CLOCK, topological
-from ..graph import Node as Recorded
-from ..kernels.shapes import Array
-from ..nn import Parameter
+from ...chainrule.names import known_objects, stored_names
+from ...errors import ShapeError, TensorTypeError
+from ...graph import CLOCK, topological
+from ...graph import Node as Recorded
+from ...kernels.shapes import Array
+from ...nn import Parameter
 from .calls import Stretch, belongs, call_tree, common, lineage, owners, parameter_titles
 from .comparing import Slope, numeric_slopes, operation
 from .formulas import Formulas, Told, category, letters

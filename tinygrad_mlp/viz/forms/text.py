@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .measure import shorten, visible
+from ..graph.measure import shorten, visible
 from .words import number, plural, shape_of, statistics
 
 __all__ = ["text"]

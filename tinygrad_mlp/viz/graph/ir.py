@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, TypedDict
 
-from ..errors import DataError
+from ...errors import DataError
 
 __all__ = ["VERSION", "Brief", "Edge", "Graph", "Group", "LocalLine", "Node", "Statistics", "dumps", "loads"]
 

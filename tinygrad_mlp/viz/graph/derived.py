@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..chainrule import Derivation
-from ..chainrule.letters import Letters
-from ..chainrule.notation import PLAIN
-from ..primitive import Primitive
-from ..symbols import Symbol
+from ...chainrule import Derivation
+from ...chainrule.letters import Letters
+from ...chainrule.notation import PLAIN
+from ...primitive import Primitive
+from ...symbols import Symbol
 from .formulas import category
 from .ir import VERSION, Edge, Graph, Group, Node, Statistics
 from .labels import box_size, leaf_lines, shape_text, shorten

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import did_you_mean
+from ...errors import did_you_mean
 
 __all__ = ["EDGES", "FAMILY", "INK", "KINDS", "PALETTE", "THEMES", "css", "css_variables", "paint"]
 

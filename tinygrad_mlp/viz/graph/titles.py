@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..graph import Node, line_of
+from ...graph import Node, line_of
 from .calls import Stretch, variable_of
 
 __all__ = ["by_use", "heading", "source_line"]

@@ -142,7 +142,7 @@ def row_places(problem: Problem, title: float) -> tuple[list[float], list[float]
 
 
 def path(problem: Problem, number: int, tops: list[float], heights: list[float], rail: float, rails: dict[int, int]) -> list[Point]:
-    """The points of a link; see :func:`tinygrad_mlp.viz.layout.path`."""
+    """The points of a link; see :func:`tinygrad_mlp.viz.arrange.layout.path`."""
     points: list[Point] = []
     for index in problem.chains[number]:
         segment = problem.segments[index]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.shapes import Array
+from ...kernels.shapes import Array
 from .ir import Brief, Statistics
 
 __all__ = ["brief", "json_number", "short", "statistics"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from .ir import Edge, Graph
+from ..graph.ir import Edge, Graph
 from .outline import Outline
 
 __all__ = ["visible"]

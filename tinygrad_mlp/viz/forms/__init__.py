@@ -1,0 +1,1 @@
+"""The forms of a drawing: SVG, text, Mermaid, Graphviz, PNG and PDF."""

@@ -1,0 +1,1 @@
+"""The description of a computation: everything that a drawing tells, as plain data."""
