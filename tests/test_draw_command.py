@@ -52,7 +52,7 @@ def nothing(X):
     return None
 
 def mapping(X):
-    return {"loss": np.sum(X @ W)}
+    return {"loss": 1.0}
 
 def spent(X):
     z = np.sum(np.exp(X @ W))

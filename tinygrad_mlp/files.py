@@ -23,9 +23,9 @@ def replace_file(path: str | Path, content: str | bytes) -> None:
     path = Path(path)
     data = content if isinstance(content, bytes) else (content if content.endswith("\n") else f"{content}\n").encode()
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
+        raise DataError(f"cannot write {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
@@ -36,6 +36,6 @@ def replace_file(path: str | Path, content: str | bytes) -> None:
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+        if isinstance(error, (OSError, ValueError)):
+            raise DataError(f"cannot write {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
         raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from _thread import get_ident
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
@@ -42,7 +43,7 @@ class Node:
     stamp : when it was made, a time of one clock
     grad : for leaves, the accumulated gradient, a plain ndarray
     extras : what few nodes have, else ``None``
-    call : the call that returned this node, as a tuple; set for the results of calls only, read with :func:`calls_of`
+    call : the calls that returned this node; set for the results of calls only, read with :func:`calls_of`
     """
 
     __slots__ = (
@@ -72,42 +73,58 @@ class Node:
     stamp: int
     origin: tuple[CodeType, int] | None
     extras: Extras | None
-    call: tuple[Any, ...]
+    call: tuple[Any, ...] | None
 
 
 class Call(NamedTuple):
-    """A stretch of a computation that belongs together: everything recorded between two moments.
+    """A stretch of a computation that belongs together: everything that a thread recorded between two moments.
 
     Attributes
     ----------
     owner : the module that was called, or what else the stretch is: "backward"
+    thread : the number of the thread
     start, stop : the moments, of the clock that gives nodes their stamps
     """
 
     owner: Any
+    thread: int
     start: int
     stop: int
 
 
 def mark_call(result: Any, owner: Any, start: int) -> None:
-    """Note on the nodes that a call returned, that owner was called, and when. For drawing: nothing is computed with it."""
-    if isinstance(result, Node):
-        if result.op is not None and result.stamp > start:
-            result.call = (owner, start, next(CLOCK), getattr(result, "call", None))  # a named tuple would take three times as long
-    elif type(result) in (tuple, list):
-        for part in result:
-            mark_call(part, owner, start)
-    elif type(result) is dict:
-        for part in result.values():
-            mark_call(part, owner, start)
+    """Note on the nodes that a call returned, that owner was called, and when. For drawing: nothing is computed with it.
+
+    The note is let go with the graph, by ``backward()``.
+    """
+    parts = [result] if isinstance(result, Node) else list(nodes_in(result))
+    if parts:
+        call = (owner, get_ident(), start, next(CLOCK))
+        for node in parts:
+            if node.op is not None and node.stamp > start:
+                node.call = (call, getattr(node, "call", None))
+
+
+def nodes_in(result: Any) -> Iterator[Node]:
+    """The nodes in a result: in tuples, lists and dicts, at any depth."""
+    stack, seen = [result], 0
+    while stack and seen < 10_000:  # a list that holds itself has no end
+        part = stack.pop()
+        seen += 1
+        if isinstance(part, Node):
+            yield part
+        elif isinstance(part, (tuple, list)):
+            stack.extend(reversed(part))
+        elif isinstance(part, dict):
+            stack.extend(reversed(part.values()))
 
 
 def calls_of(node: Node) -> Iterator[Call]:
     """The calls that returned a node, the outermost first."""
-    call = getattr(node, "call", None)
-    while call is not None:
-        yield Call(*call[:3])
-        call = call[3]
+    noted = getattr(node, "call", None)
+    while noted is not None:
+        call, noted = noted
+        yield Call(*call)
 
 
 class Extras:

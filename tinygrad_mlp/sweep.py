@@ -122,7 +122,7 @@ def walk(root: Node, seed: Any, wanted: dict[Node, bool] | None, create_graph: b
                 both = before[0] + gx
                 arrived[x] = (both, False) if create_graph else (np.asarray(both), True)
         if free:
-            node.inputs, node.edges, node.arrays = (), (), None
+            node.inputs, node.edges, node.arrays, node.call = (), (), None, None
             if extras is not None:
                 extras.past = None
     return results

@@ -13,6 +13,7 @@ from ..errors import GraphError, ShapeError, TensorTypeError
 from ..graph import Node, topological
 from ..nn import Module
 from ..symbols import Symbol, Trace, Traced, ancestors, symbol_of, tracing
+from ..symbols.variables import variables_of
 from .markdown import latex_of, markdown_of
 from .names import identifier, known_objects
 from .plan import Plan, plan
@@ -66,7 +67,7 @@ def derive(f: Any, *examples: Any, names: Mapping[str, Any] | None = None) -> De
     """
     given = dict(names or {})
     frame = sys._getframe(1)
-    around = [given, frame.f_locals, frame.f_globals if frame.f_globals is not frame.f_locals else {}]
+    around = [given, variables_of(frame), frame.f_globals]
     if isinstance(f, Node):
         if examples:
             raise TensorTypeError("derive(loss) takes the loss alone: the arguments are in its graph")

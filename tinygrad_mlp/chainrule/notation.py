@@ -202,9 +202,10 @@ class Plain(Notation):
         return Text(f"{digits}e{exponent}", ATOM)
 
     def fraction(self, above: Text, below: Text) -> Text:
-        if len(above.text) <= 3 and len(below.text) <= 3 and above.text.isdecimal():  # a number: 1/2, 2/√π
-            return Text(f"{above.text}/{below.text}", ATOM)
-        return Text(f"{self.at(above, POWER)} / {self.at(below, POWER)}", SCALED)
+        if len(above.text) <= 3 and len(below.text) <= 3 and above.text.isdecimal() and below.holds >= POWER:  # a number: 1/2, 2/√π
+            return Text(f"{above.text}/{below.text}", RATIO)
+        divisor = self.group(below).text if below.holds == RATIO else self.at(below, POWER)
+        return Text(f"{self.at(above, POWER)} / {divisor}", SCALED)
 
     def power(self, base: Text, exponent: Text) -> Text:
         if re.fullmatch(r"-?\d+", exponent.text):

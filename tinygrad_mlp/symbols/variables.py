@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import dis
 import functools
+import inspect
 import itertools
 import linecache
 import sys
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
+from typing import Any
 
-__all__ = ["kernel_variable", "stores"]
+__all__ = ["kernel_variable", "stores", "variables_of"]
 
 KERNELS = str(Path(__file__).parent.parent / "kernels")
 
@@ -52,3 +54,16 @@ def kernel_variable() -> str:
             return stores(frame.f_code).get(frame.f_lasti, "")
         frame = frame.f_back
     return ""
+
+
+def variables_of(frame: FrameType) -> dict[str, Any]:
+    """The local variables of a running function, as they are now.
+
+    Before Python 3.13 a frame keeps what it was last asked for, and with it the objects, until its function returns: it is
+    asked to forget them.
+    """
+    given = frame.f_locals
+    found = dict(given)
+    if frame.f_code.co_flags & inspect.CO_OPTIMIZED and type(given) is dict:
+        given.clear()
+    return found

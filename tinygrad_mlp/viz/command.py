@@ -25,7 +25,7 @@ from ..errors import (
 )
 from ..options import NETWORK, add_target, network_options, target_mistake
 from ..tensor import Tensor
-from .drawing import DETAILS, DIRECTIONS, FORMS, LAYOUTS, THEMES, Drawing, draw
+from .drawing import DETAILS, DIRECTIONS, FORMS, LAYOUTS, THEMES, Drawing, draw, outputs_of
 
 __all__ = ["add", "run"]
 
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         "title": arguments.title, "fold": not arguments.all, "expand": "all" if arguments.all else "auto",
     }  # fmt: skip
     try:
-        if arguments.target:
+        if arguments.target is not None:
             drawing = of_file(arguments.target, settings, page)
         else:
             drawing = of_network(arguments.sizes, {**NETWORK, "dtype": "float64", **network_options(arguments)}, settings, page)
@@ -120,7 +120,7 @@ def of_file(target: str, settings: dict[str, Any], page: bool) -> Drawing:
     found = function_in(target)
     inputs = found.inputs
     y = called(found, inputs)
-    if not any(isinstance(t, Tensor) and t.requires_grad for t in (y if isinstance(y, (list, tuple)) else [y])):
+    if not any(isinstance(t, Tensor) and t.requires_grad for t in outputs_of(y)):
         inputs = [as_variable(x) for x in inputs]
         y = called(found, inputs)
     names = {name: value for name, value in vars(found.module).items() if not name.startswith("_")}
@@ -140,7 +140,7 @@ def called(found: Computation, inputs: list[Any]) -> Any:
         return found.function(*inputs)
     except REFUSED:
         raise  # they say what to write instead
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DataError(f"{found.place} fails: {type(error).__name__}: {error}") from error
 
 

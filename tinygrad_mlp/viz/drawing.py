@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..chainrule import Derivation
-from ..errors import SettingError, TensorTypeError, did_you_mean
+from ..errors import DataError, SettingError, TensorTypeError, did_you_mean
 from ..files import replace_file
 from ..modes import recording
 from ..nn import Module
+from ..symbols.variables import variables_of
 from ..tensor import Tensor
 from .arrange.folding import Expand, fit
 from .arrange.layout import layout
@@ -105,8 +106,10 @@ def draw(
                                ("layout", layout, LAYOUTS)):  # fmt: skip
         if given not in known:
             raise did_you_mean(what, given, known)
+    if any(not isinstance(name, str) for name in names or ()):
+        raise SettingError(f"names= is a dict of name to what is called so (got {list(names or ())[:3]})")
     frame = sys._getframe(1)
-    around = [dict(names or {}), frame.f_locals, frame.f_globals if frame.f_globals is not frame.f_locals else {}]
+    around = [dict(names or {}), variables_of(frame), frame.f_globals]
     graph = described(y, examples, around, detail == "full", parameters, gradients, gradient, title, compare)
     graph["detail"], graph["direction"] = detail, direction
     fit(graph, expand, fold, modules=detail == "module")
@@ -120,7 +123,7 @@ def play(y: Any, *examples: Any, **settings: Any) -> Drawing:
     gradients are compared with numeric differences.
     """
     frame = sys._getframe(1)
-    names = {**frame.f_globals, **frame.f_locals, **(settings.pop("names", None) or {})}
+    names = {**frame.f_globals, **variables_of(frame), **(settings.pop("names", None) or {})}
     drawing = draw(y, *examples, names=names, **{"compare": None if isinstance(y, Derivation) else "numeric", **settings})
     drawing.interactive = True
     return drawing
@@ -151,14 +154,16 @@ def described(
             y = y(*examples)
     elif examples:
         raise TensorTypeError("draw() takes examples for a module only: of a function, draw what it returns, tg.draw(f(X))")
-    outputs = [y] if isinstance(y, Tensor) else list(y) if isinstance(y, (list, tuple)) else []
+    outputs = outputs_of(y)
     if not outputs or any(not isinstance(t, Tensor) for t in outputs):
-        raise TensorTypeError(f"draw() takes a Tensor, a list of Tensors, a module with an example, or a derivation (got {y!r})")
+        kinds = ", ".join(dict.fromkeys(type(t).__name__ for t in outputs))
+        told = f"{type(y).__name__}{f' of {kinds}' if kinds else ''}"
+        raise TensorTypeError(f"draw() takes a Tensor, a list of Tensors, a module with an example, or a derivation (got {told})")
     seeds = None
     if gradient is not None:
-        given: list[Any] = [gradient] if isinstance(y, Tensor) else list(gradient)
-        if len(given) != len(outputs):
-            raise SettingError(f"gradient= is a list with one for each of the {len(outputs)} outputs (got {len(given)})")
+        given: Any = [gradient] if isinstance(y, Tensor) else gradient
+        if not isinstance(given, (list, tuple)) or len(given) != len(outputs):
+            raise SettingError(f"gradient= is a list with one for each of the {len(outputs)} outputs (got {given!r})")
         seeds = [None if g is None else np.asarray(getattr(g, "array", g)) for g in given]
     work = Capture(outputs, around, seeds=seeds, gradients=gradients, full=full, parameters=parameters)
     graph = work.graph(title)
@@ -167,6 +172,12 @@ def described(
         slopes = work.slopes() if alone or isinstance(compare, Mapping) else None
         graph["compare"] = compared(None if alone else compare, graph, work.gradients(), slopes)
     return graph
+
+
+def outputs_of(y: Any) -> list[Any]:
+    """What is to be drawn, as a list: a Tensor, or those of a list, a tuple or a dict."""
+    several = y.values() if isinstance(y, dict) else y if isinstance(y, (list, tuple)) else ()
+    return [y] if isinstance(y, Tensor) else list(several)
 
 
 class Drawing:
@@ -185,7 +196,10 @@ class Drawing:
     @classmethod
     def load(cls, path: str | Path) -> Drawing:
         """A drawing that was saved as JSON."""
-        return cls(loads(Path(path).read_text(encoding="utf-8")))
+        try:
+            return cls(loads(Path(path).read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot read {path}: {error}") from error
 
     @functools.cached_property
     def view(self) -> dict[str, Any]:

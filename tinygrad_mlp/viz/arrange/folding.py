@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-from ...errors import SettingError
+from ...errors import SettingError, did_you_mean
 from ..graph.ir import Graph, Group
 from ..graph.labels import box_size, group_lines, number_word, title_width
 from .outline import Outline
@@ -40,10 +40,11 @@ def fit(graph: Graph, expand: Expand = "auto", fold: bool = True, budget: int = 
 
     Raises
     ------
-    SettingError
-        For an ``expand`` that is none of the above.
+    SettingError, UnknownNameError
+        For an ``expand`` that is none of the above, and for paths of no module.
     """
     outline = Outline(graph)
+    expand = checked(outline, expand)
     if modules and expand == "auto":
         close_innermost(outline)
     if fold and boxes(outline) > budget:
@@ -266,11 +267,6 @@ def new_group(outline: Outline, parent: str | None, kind: str) -> Group:
 def open_groups(outline: Outline, expand: Expand, budget: int) -> None:
     """Open and close the groups of modules as asked; "auto" closes the deepest ones until the picture fits."""
     modules = [g for g in outline.groups.values() if g["kind"] in ("module", "phase")]
-    known = ("auto", "all", "none")
-    if isinstance(expand, str) and expand not in known:
-        raise SettingError(
-            f"expand= is one of {', '.join(known)}, a depth, paths such as ['model.fc1'], or a function (got {expand!r})"
-        )
     if expand == "auto":
         for depth in sorted({outline.depth(g["id"]) for g in modules}, reverse=True):
             if boxes(outline) <= budget:
@@ -280,16 +276,37 @@ def open_groups(outline: Outline, expand: Expand, budget: int) -> None:
                     g["open"] = False
         return
     for g in outline.groups.values():
-        if expand == "all":
-            g["open"] = True
-        elif expand == "none":
-            g["open"] = False
+        if expand in ("all", "none"):
+            g["open"] = expand == "all"
         elif callable(expand):
             g["open"] = bool(expand(g))
         elif isinstance(expand, int):
             g["open"] = g["kind"] in ("module", "phase") and outline.depth(g["id"]) < expand
-        elif not isinstance(expand, str):
-            g["open"] = bool(g["path"]) and any(p == g["path"] or p.startswith(g["path"] + ".") for p in expand)
+        else:
+            g["open"] = bool(g["path"]) and any(p == g["path"] or p.startswith(f"{g['path']}.") for p in expand)
+    if callable(expand) or not isinstance(expand, (str, int)):
+        for name, g in outline.groups.items():  # what is open inside a closed fold would not be seen
+            if g["open"]:
+                for around in outline.lineage(name):
+                    outline.groups[around]["open"] = True
+
+
+def checked(outline: Outline, expand: Any) -> Expand:
+    """What was asked for, if that can be done."""
+    known = ("auto", "all", "none")
+    number = isinstance(expand, int) and not isinstance(expand, bool)
+    if number or callable(expand) or (isinstance(expand, str) and expand in known):
+        found: Expand = expand
+        return found
+    if isinstance(expand, (list, tuple, set, frozenset, dict)) and all(isinstance(path, str) for path in expand):
+        paths = [g["path"] for g in outline.groups.values() if g["path"]]
+        for path in expand:
+            if path not in paths:
+                raise did_you_mean("module", path, paths)
+        return list(expand)
+    raise SettingError(
+        f"expand= is one of {', '.join(known)}, a depth, paths such as ['model.fc1'], or a function (got {expand!r})"
+    )
 
 
 # --- what closed boxes say ----------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def legend_of(graph: Mapping[str, Any], view: Mapping[str, Any], wide: float) ->
         ways += "; the sign at an arrow's head names the argument"
     setter.paragraph(ways)
     setter.paragraph(summary(graph, view))
-    setter.paragraph(graph["why"] if not graph["gradients"] else "")
+    setter.paragraph(graph["why"])
     setter.paragraph(f"⚠ {graph['bad']['words']}" if graph["bad"] else "", "alarm")
     return setter.result()
 

@@ -10,23 +10,26 @@ from ...graph import Node, calls_of
 from ...nn import Module
 from ...nn.module import entries
 
-__all__ = ["Stretch", "belongs", "call_tree", "common", "lineage", "owners", "parameter_titles", "variable_of"]
+__all__ = ["Stretch", "attribute_name", "call_tree", "common", "dissolve", "lineage", "owners", "parameter_titles", "variable_of"]
 
 
 @dataclass(eq=False)
 class Stretch:
     """A call: its owner, what it is called, and the calls that were made from inside it.
 
-    ``path`` is dotted, ``model.blocks.0.linear1``; a module that its parent calls a second time is ``linear1@2``.
+    ``path`` is dotted, ``model.blocks.0.linear1``; a module that its parent calls a second time is ``linear1@2``. ``results``
+    are the nodes that it returned.
     """
 
     owner: Any
     start: int
     stop: int
+    thread: int
     parent: Stretch | None = None
     title: str = ""
     path: str = ""
     inside: list[Stretch] = field(default_factory=list)
+    results: list[Node] = field(default_factory=list)
 
     @property
     def module(self) -> Module | None:
@@ -36,17 +39,22 @@ class Stretch:
 
 def call_tree(nodes: Iterable[Node], variables: Sequence[Mapping[str, Any]]) -> list[Stretch]:
     """The outermost calls in the order of their start, with those inside; ``variables`` give the outermost modules their names."""
-    found = {(call.start, call.stop): call.owner for node in nodes for call in calls_of(node)}
+    found: dict[tuple[int, int], Stretch] = {}
+    for node in nodes:
+        for call in calls_of(node):
+            key = (call.start, call.stop)
+            if key not in found:
+                found[key] = Stretch(call.owner, call.start, call.stop, call.thread)
+            found[key].results.append(node)
     roots: list[Stretch] = []
-    above: list[Stretch] = []
-    for (start, stop), owner in sorted(found.items(), key=lambda item: (item[0][0], -item[0][1])):
-        while above and above[-1].stop < start:
-            above.pop()
-        if above and stop > above[-1].stop:
-            continue  # a call of another thread, which overlaps by chance
-        stretch = Stretch(owner, start, stop, above[-1] if above else None)
+    above: dict[int, list[Stretch]] = {}
+    for (start, _), stretch in sorted(found.items(), key=lambda item: (item[0][0], -item[0][1])):
+        running = above.setdefault(stretch.thread, [])
+        while running and running[-1].stop < start:
+            running.pop()
+        stretch.parent = running[-1] if running else None
         (stretch.parent.inside if stretch.parent is not None else roots).append(stretch)
-        above.append(stretch)
+        running.append(stretch)
     name_calls(roots, variables)
     return roots
 
@@ -59,7 +67,7 @@ def name_calls(roots: list[Stretch], variables: Sequence[Mapping[str, Any]]) -> 
         seen: dict[str, int] = {}
         names = names_inside(parent.module) if parent is not None and parent.module is not None else {}
         for call in siblings:
-            title = names.get(call.owner) if call.module is not None else str(call.owner)
+            title = names.get(call.owner, "") if call.module is not None else str(call.owner)
             title = title or (variable_of(call.owner, variables) if parent is None else "") or type(call.owner).__name__.lower()
             seen[title] = seen.get(title, 0) + 1
             call.title = title if seen[title] == 1 else f"{title}@{seen[title]}"
@@ -95,6 +103,8 @@ def owners(nodes: Iterable[Node], roots: list[Stretch]) -> dict[Node, Stretch]:
         call = stack.pop()
         flat.append(call)
         stack.extend(reversed(call.inside))
+    if len({call.thread for call in flat}) > 1:
+        return owners_by_results(flat)
     found: dict[Node, Stretch] = {}
     running: list[Stretch] = []
     i = 0
@@ -111,14 +121,36 @@ def owners(nodes: Iterable[Node], roots: list[Stretch]) -> dict[Node, Stretch]:
     return found
 
 
+def dissolve(roots: list[Stretch]) -> None:
+    """Let go of what refers to each other: else the nodes would live until the cycle collector runs."""
+    stack = list(roots)
+    while stack:
+        call = stack.pop()
+        stack.extend(call.inside)
+        call.inside, call.results = [], []
+
+
+def owners_by_results(calls: Sequence[Stretch]) -> dict[Node, Stretch]:
+    """The same where several threads compute at one time: of a call is what its results were computed from, since its start."""
+    found: dict[Node, Stretch] = {}
+    for call in calls:  # the outer ones first
+        stack, seen = list(call.results), set[Node]()
+        while stack:
+            node = stack.pop()
+            if node not in seen and node.stamp > call.start:
+                seen.add(node)
+                found[node] = call
+                stack.extend(x for x in node.inputs if isinstance(x, Node))
+    return found
+
+
 def parameter_titles(roots: list[Stretch]) -> dict[Node, str]:
     """The dotted names of the parameters of all modules that were called, with the module's in front if there are several."""
-    outer = [
-        call for call in {c.owner: c for c in reversed(roots)}.values() if call.module is not None and call.module.parameters()
-    ][::-1]
+    once = {call.module: call for call in reversed(roots) if call.module is not None}
+    outer = [call for module, call in reversed(once.items()) if module.parameters()]
     found: dict[Node, str] = {}
     for call in outer:
-        for name, parameter in call.owner.named_parameters():
+        for name, parameter in call.module.named_parameters() if call.module is not None else ():
             found.setdefault(parameter, f"{call.title}.{name}" if len(outer) > 1 else name)
     return found
 
@@ -139,6 +171,10 @@ def common(places: Sequence[Stretch | None]) -> Stretch | None:
     return None
 
 
-def belongs(x: Any, call: Stretch | None) -> bool:
-    """Whether an array is an attribute of a module that was being called."""
-    return any(c.module is not None and any(v is x for v in vars(c.module).values()) for c in lineage(call))
+def attribute_name(x: Any, call: Stretch | None) -> str:
+    """The dotted name of an array that is an attribute of a module that was being called; empty if it is none."""
+    for c in lineage(call):
+        for name, value in vars(c.module).items() if c.module is not None else ():
+            if value is x:
+                return ".".join([*c.path.split(".")[1:], name])
+    return ""

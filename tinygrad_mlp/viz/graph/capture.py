@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ...graph import CLOCK, topological
 from ...graph import Node as Recorded
 from ...kernels.shapes import Array
 from ...nn import Parameter
-from .calls import Stretch, belongs, call_tree, common, lineage, owners, parameter_titles
+from .calls import Stretch, attribute_name, call_tree, common, dissolve, lineage, owners, parameter_titles
 from .comparing import Slope, numeric_slopes, operation
 from .formulas import Formulas, Told, category, letters
 from .ir import VERSION, Edge, Graph, Group, Node
@@ -105,14 +105,16 @@ class Capture:
             if node not in self.ids:
                 self.leaf(node, None, 0)
         groups = self.grouped()
+        bad, naive_order = self.first_bad(), self.naive_order()
+        dissolve(self.roots)
         ramp = graded(self.edges)
         return {
             "version": VERSION, "title": title or heading(self.outputs, self.roots, self.variables),
             "detail": "full" if self.full else "op", "direction": "TB",
             "gradients": bool(self.seeds), "why": self.why, "counts": self.counts(), "ramp": ramp,
-            "loss": self.loss(), "bad": self.first_bad(), "nodes": self.nodes, "edges": self.edges, "groups": groups,
+            "loss": self.loss(), "bad": bad, "nodes": self.nodes, "edges": self.edges, "groups": groups,
             "steps": {"forward": [self.ids[n] for n in self.made], "backward": [self.ids[n] for n in self.passed.order]},
-            "naive": self.naive_order(), "compare": None,
+            "naive": naive_order, "compare": None,
         }  # fmt: skip
 
     def gradients(self) -> dict[str, Array]:
@@ -156,9 +158,10 @@ class Capture:
         if user is not None:  # as it was when it was used
             array = np.asarray((user.arrays or ())[place])
         tracked = isinstance(x, Recorded) and x.tracked
-        owned = isinstance(x, Parameter) or not self.titles  # without modules, a leaf with a gradient is a parameter
-        kind = "parameter" if tracked and owned else "input" if tracked or (array.dtype.kind in "fc" and array.ndim) else "constant"
+        owned = isinstance(x, Parameter) or (tracked and not self.titles)  # without modules, a leaf with a gradient is a parameter
+        kind = "parameter" if owned else "input" if tracked or (array.dtype.kind in "fc" and array.ndim) else "constant"
         name = self.titles.get(key, "") or self.objects.get(id(x), "")
+        name = name or (attribute_name(x, self.owner.get(user)) if user is not None else "")
         shown = name or by_use(user, place, kind)
         node = self.new(key, array, self.passed.arrived.get(key), kind=kind, title=shown, name=shown, tracked=tracked)
         node["lines"] = leaf_lines(shown, array.shape, array.dtype.name, node["value"], node["gradient"])
@@ -170,7 +173,7 @@ class Capture:
         """The calls in which a leaf may be drawn: those of its users for what belongs to modules, else the one that made it."""
         uses = self.uses.get(key_of(x), [])
         users = [self.owner.get(node) for node, _ in uses]
-        if key_of(x) in self.titles or any(belongs(x, call) for call in users):
+        if key_of(x) in self.titles or any(attribute_name(x, call) for call in users):
             return users
         if isinstance(x, Recorded):
             return [self.owner.get(x)]
@@ -290,24 +293,32 @@ class Capture:
         return json_number(alone.ravel()[0].item()) if alone.size == 1 else None
 
     def first_bad(self) -> dict[str, str] | None:
-        """The first operation whose result (or else, whose gradients) are not finite although what it was given was."""
-        for node in self.made:
-            if not finite(node.array) and all(finite(a) for a in node.arrays or ()):
-                return self.told_bad(node, "forward", node.array)
+        """Where a NaN begins, or an infinity that reaches the end: in an input, in a result, or else on the way back.
+
+        Infinities on the way are no fault: a mask may hold them.
+        """
+        for bad, ends in ((np.isnan, self.made), (np.isinf, self.outputs)):
+            if any(has(bad, node.array) for node in ends):
+                for node in self.made:
+                    if has(bad, node.array) and not any(has(bad, a) for a in node.arrays or ()):
+                        return self.told_bad(self.ids[node], "forward", bad, f"{self.placed(node)}: the result")
+                spoilt = next(n for n in self.nodes if n["kind"] != "op" and n["value"]["nan" if bad is np.isnan else "inf"])
+                return self.told_bad(spoilt["id"], "forward", bad, f"{spoilt['title']}, which goes in")
         for node in self.passed.order:
             sent = [self.passed.sent[node, i] for i, _ in node.edges if (node, i) in self.passed.sent]
-            if finite(self.passed.arrived[node]) and any(not finite(g) for g in sent):
-                return self.told_bad(node, "backward", next(g for g in sent if not finite(g)))
+            for bad in (np.isnan, np.isinf):
+                if np.isfinite(self.passed.arrived[node]).all() and any(has(bad, g) for g in sent):
+                    return self.told_bad(self.ids[node], "backward", bad, f"{self.placed(node)}: the gradient that it sends back")
         return None
 
-    def told_bad(self, node: Recorded, phase: str, array: Array) -> dict[str, str]:
-        """Where a NaN or an infinity began, in words."""
-        what = "NaN" if np.isnan(array).any() else "∞"
-        op = node.op.name if node.op is not None else ""
+    def placed(self, node: Recorded) -> str:
+        """An operation, with its module and the user's line."""
         call = self.owner.get(node)
-        where = f" in {call.path}" if call is not None else ""
-        how = "the result" if phase == "forward" else "the gradient that it sends back"
-        return {"node": self.ids[node], "phase": phase, "words": f"{what} begins at {op}{where} ({source_line(node)}): {how}"}
+        return f"{operation(node).name}{f' in {call.path}' if call is not None else ''} ({source_line(node)})"
+
+    def told_bad(self, node: str, phase: str, bad: Any, where: str) -> dict[str, str]:
+        """Where a NaN or an infinity began, in words."""
+        return {"node": node, "phase": phase, "words": f"{'NaN' if bad is np.isnan else '∞'} begins at {where}"}
 
     def naive_order(self) -> dict[str, Any] | None:
         """The naive order, if it makes a difference."""
@@ -345,7 +356,7 @@ def backward_order(outputs: Sequence[Recorded]) -> list[Recorded]:
 def checked_seeds(outputs: Sequence[Recorded], given: Sequence[Array | None] | None) -> tuple[dict[Recorded, Array], str]:
     """The gradients that arrive at the outputs; without any, why."""
     found: dict[Recorded, Array] = {}
-    why = ""
+    whys: list[str] = []
     for i, node in enumerate(outputs):
         seed = given[i] if given is not None else None
         if seed is not None:
@@ -353,14 +364,20 @@ def checked_seeds(outputs: Sequence[Recorded], given: Sequence[Array | None] | N
                 raise ShapeError(f"gradient= is of the shape of the output, {node.array.shape} (got {seed.shape})")
             if not node.tracked:
                 raise TensorTypeError("gradient= is given for an output that no gradient flows through: nothing requires gradients")
-            found[node] = seed
+            if seed.dtype.kind not in "biuf" and node.array.dtype.kind != "c":
+                raise TensorTypeError(f"gradient= for an output of {node.array.dtype} holds real numbers (got {seed.dtype})")
+            found[node] = found[node] + seed if node in found else seed.astype(node.array.dtype)
         elif not node.tracked:
-            why = "no input requires gradients"
+            whys.append("no input requires gradients")
         elif node.array.size != 1:
-            why = f"the output has {node.array.size:,} entries: draw a loss, or give gradient="
-        elif node.array.dtype.kind == "f":
+            whys.append(f"the output has {node.array.size:,} entries: draw a loss, or give gradient=")
+        elif node.array.dtype.kind != "f":
+            whys.append("the output is complex: give gradient=")
+        elif node not in found:
             found[node] = np.ones_like(node.array)
-    return found, "" if found else why
+    if found and whys:
+        return found, f"gradients of {len(found)} of {len(outputs)} outputs; for the rest: {whys[0]}"
+    return found, "" if found else whys[0]
 
 
 # --- groups and ramps ---------------------------------------------------------------------------------------------------------
@@ -387,11 +404,12 @@ def graded(edges: Sequence[Edge]) -> dict[str, float] | None:
     for e in edges:
         if e["state"] == "flow" and e["gradient"] is not None:
             e["level"] = 2
-            if high >= 2 * low and e["gradient"]["rms"] > 0:
-                e["level"] = min(4, int(5 * math.log(e["gradient"]["rms"] / low) / math.log(high / low)))
+            if low <= high / 2 and e["gradient"]["rms"] > 0:
+                above, whole = (math.log(x) - math.log(low) for x in (e["gradient"]["rms"], high))
+                e["level"] = min(4, int(5 * above / whole))
     return {"low": low, "high": high}
 
 
-def finite(x: Any) -> bool:
-    """Whether an input or a result has neither NaN nor infinities."""
-    return not isinstance(x, (np.ndarray, np.generic, float)) or bool(np.isfinite(x).all())
+def has(bad: Callable[[Any], Any], x: Any) -> bool:
+    """Whether an input or a result has a NaN, or an infinity."""
+    return isinstance(x, (np.ndarray, np.generic, float, complex)) and np.asarray(x).dtype.kind in "fc" and bool(np.any(bad(x)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,12 +28,20 @@ STEP = 1e-6
 
 
 class Slope(NamedTuple):
-    """The derivative of the output along a random direction of one parameter: by differences, and by the gradient."""
+    """The derivative of the output along a random direction of one parameter.
+
+    Attributes
+    ----------
+    numeric, autograd : by central differences, and by the gradient
+    left, right : by differences to either side: at a kink they are far apart
+    noise : what rounding may do to the differences
+    """
 
     numeric: float
     autograd: float
+    left: float
+    right: float
     noise: float
-    """What rounding may do to the first."""
 
     @property
     def difference(self) -> float:
@@ -40,21 +49,32 @@ class Slope(NamedTuple):
         return abs(self.numeric - self.autograd) / max(abs(self.numeric), abs(self.autograd), 1e-300)
 
     @property
+    def finite(self) -> bool:
+        """Whether there is something to compare."""
+        return math.isfinite(self.numeric) and math.isfinite(self.autograd)
+
+    @property
     def ok(self) -> bool:
-        """Whether the two agree as far as differences can tell."""
-        return self.difference <= TOLERANCE or abs(self.numeric - self.autograd) <= self.noise
+        """Whether the gradient is the derivative, as far as differences can tell; at a kink, between those of both sides."""
+        if not self.finite:
+            return math.isfinite(self.numeric) == math.isfinite(self.autograd)
+        if self.difference <= TOLERANCE or abs(self.numeric - self.autograd) <= self.noise:
+            return True
+        low, high = sorted((self.left, self.right))
+        room = self.noise + TOLERANCE * max(abs(low), abs(high))
+        return high - low > 10 * room and low - room <= self.autograd <= high + room
 
 
 def numeric_slopes(
     order: Sequence[Node], seeds: Mapping[Node, Array], gradients: Mapping[Node, Array], seed: int = 0
 ) -> dict[Node, Slope]:
-    """Central differences in float64 along one random direction of each leaf; empty if that would take too long.
+    """Differences in float64 along one random direction of each leaf; empty if that would take too long, or for complex numbers.
 
     The recorded operations are run again with the leaf moved: no function is needed. ``order`` has users before their inputs.
     """
     made = sorted((n for n in order if n.op is not None), key=lambda n: n.stamp)
     leaves = [n for n in order if n.op is None and n in gradients and n.array.dtype.kind == "f"]
-    if 2 * len(made) * len(leaves) > AFFORDABLE:
+    if 5 * len(made) * len(leaves) > AFFORDABLE or any(n.array.dtype.kind == "c" for n in order):
         return {}
     rng = np.random.default_rng(seed)
     weights = {node: g.astype(np.float64) for node, g in seeds.items()}
@@ -62,11 +82,13 @@ def numeric_slopes(
     def output(moved: dict[Node, Array]) -> float:
         values: dict[Node, Any] = dict(moved)
         for node in made:
-            tracked = dict(node.edges)
-            if not any(x in values for x in tracked.values()):
-                continue
-            given = [values.get(tracked[i], doubled(a)) if i in tracked else doubled(a) for i, a in enumerate(node.arrays or ())]
-            values[node] = np.asarray(operation(node).forward(*given, **node.params))
+            tracked, op = dict(node.edges), operation(node)
+            if any(x in values for x in tracked.values()):
+                given = [
+                    values.get(tracked[i], doubled(a)) if i in tracked else doubled(a) for i, a in enumerate(node.arrays or ())
+                ]
+                # a conversion to single precision would only round
+                values[node] = given[0] if op.name == "astype" else np.asarray(op.forward(*given, **node.params))
         return float(sum(np.sum(values.get(node, doubled(node.array)) * w) for node, w in weights.items()))
 
     found = {}
@@ -76,11 +98,14 @@ def numeric_slopes(
             direction = rng.standard_normal(start.shape)
             direction /= max(float(np.sqrt(np.sum(direction**2))), 1e-300)
             h = STEP * max(1.0, float(np.sqrt(np.mean(start**2))) if start.size else 1.0)
-            ahead, behind = output({leaf: start + h * direction}), output({leaf: start - h * direction})
-            noise = 1e-15 * (abs(ahead) + abs(behind)) / h
-            # the gradient has the rounding of its own dtype
+            here = output({leaf: start})
+            near = [output({leaf: start + step * h * direction}) for step in (1, -1, 2, -2)]
+            numeric, wider = (near[0] - near[1]) / (2 * h), (near[2] - near[3]) / (4 * h)
+            slope = float(np.sum(gradients[leaf].astype(np.float64) * direction))
+            # the gradient has the rounding of its own dtype; that of the function is seen in how two steps differ
             rounding = 50 * float(np.finfo(leaf.array.dtype).eps) * float(np.sum(np.abs(gradients[leaf] * direction)))
-            found[leaf] = Slope((ahead - behind) / (2 * h), float(np.sum(gradients[leaf] * direction)), noise + rounding)
+            noise = 1e-15 * (abs(near[0]) + abs(near[1])) / h + 10 * abs(numeric - wider) + rounding
+            found[leaf] = Slope(numeric, slope, (here - near[1]) / h, (near[0] - here) / h, noise)
     return found
 
 
@@ -143,6 +168,8 @@ def by_hand(
             raise did_you_mean("parameter of the graph", name, by_name)
     if not manual and not slopes:
         return None
+    if not gradients:
+        return {"verdict": f"There are no gradients to compare with: {graph['why']}.", "header": [], "rows": [], "notes": []}
     header = ["parameter", "shape", "‖gradient‖"]
     header += ["by hand"] * bool(manual) + ["numeric slope", "autograd's", "difference"] * bool(slopes)
     rows: list[dict[str, Any]] = []
@@ -154,7 +181,7 @@ def by_hand(
         cells, ok = [node["name"], shape_text(node["shape"]), short(float(np.sqrt(np.sum(np.abs(g) ** 2))), 3)], True
         if manual:
             cells.append(told := hand_word(manual.get(node["name"]), g))
-            if told.startswith(("differs", "shape")):
+            if told.startswith(("differs", "shape", "no numbers")):
                 ok = False
                 wrong["by hand"].append(node["name"])
         if slopes:
@@ -167,8 +194,11 @@ def by_hand(
         rows.append(row_of(cells, ok, node["id"]))
     said = [f"{', '.join(names)}: the gradient {how} differs from autograd's." for how, names in wrong.items() if names]
     agreed = " and with ".join([f"the {len(manual)} by hand"] * bool(manual) + ["numeric differences"] * bool(slopes))
-    verdict = " ".join(said) or f"All {len(rows)} gradients: autograd agrees with {agreed}."
+    whole = f"All {len(rows)} gradients" if len(rows) > 1 else "The gradient"
+    verdict = " ".join(said) or f"{whole}: autograd agrees with {agreed}."
     notes = ["Numeric: central differences in float64 along one random direction of each parameter."] if slopes else []
+    if any(not slope.finite for slope in slopes.values()):
+        notes.append("Where a gradient is not finite, there is nothing to compare.")
     return {"verdict": verdict, "header": header, "rows": rows, "notes": notes}
 
 
@@ -179,7 +209,11 @@ def hand_word(given: Any, g: Array) -> str:
     x = np.asarray(getattr(given, "array", given))
     if x.shape != g.shape:
         return f"shape {x.shape}"
-    if same_bits(g, x):
+    if x.dtype.kind not in "biufc":
+        return f"no numbers, but {x.dtype}"
+    if "c" in (x.dtype.kind, g.dtype.kind):  # both as pairs of real numbers
+        x, g = (np.stack([np.real(a), np.imag(a)]) for a in (x, g))
+    elif same_bits(g, x):
         return "equal bits"
     far = relative_difference(x.astype(np.float64), g.astype(np.float64))
     return f"equal to {far:.0e}" if far <= TOLERANCE else f"differs by {far:.0e}"

@@ -61,11 +61,11 @@ class Told(NamedTuple):
 
 def mean_of(node: Node, size: int) -> str:
     """What stands before the sum of a loss that is a mean."""
-    return f"1/{size} " if node.params.get("reduction", "mean") == "mean" else ""
+    return f"1/{size} " if node.params.get("reduction", "mean") == "mean" and size != 1 else ""
 
 
 FORWARD: dict[str, Callable[[Node], str]] = {
-    "cross_entropy": lambda n: f"−{mean_of(n, n.arrays[0].shape[0])}Σᵢ log softmax(x)[i, yᵢ]" if n.arrays else "",
+    "cross_entropy": lambda n: f"−{mean_of(n, n.arrays[1].size)}Σ log softmax(x)[y]" if n.arrays else "",
     "mse_loss": lambda n: f"{mean_of(n, n.arrays[0].size)}Σ (x − y)²" if n.arrays else "",
     "binary_cross_entropy_with_logits": lambda n: f"{mean_of(n, n.arrays[0].size)}Σ (log(1 + eˣ) − x ⊙ y)" if n.arrays else "",
     "softmax": lambda n: "eˣ / Σ eˣ",

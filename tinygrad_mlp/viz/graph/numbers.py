@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,8 @@ def short(x: float, digits: int = 2) -> str:
         return "∞"
     if x == 0:
         return "0"
-    if 0.1 <= abs(x) < 10 ** max(digits, 3):
-        text = f"{x:.{digits}g}" if abs(x) < 10**digits else f"{x:.0f}"
+    if 0.1 <= x < 10 ** max(digits, 3):
+        text = f"{x:.{digits}g}" if float(f"{x:.{digits}g}") < 10**digits else f"{x:.0f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
     mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{int(exponent)}".replace("-", "−")
@@ -51,9 +52,9 @@ def real(x: Array) -> Array:
 
 def preview(x: Array) -> tuple[int, int, list[float | str]]:
     """The corner of an array: rows, columns and the entries row by row. The last axis runs along the columns."""
-    table = x.reshape(1, -1) if x.ndim < 2 else x.reshape(-1, x.shape[-1])
     if not x.size:
         return 0, 0, []
+    table = x.reshape(1, -1) if x.ndim < 2 else x.reshape(-1, x.shape[-1])
     columns = min(table.shape[1], 12 if table.shape[0] > 1 else PREVIEW)
     rows = min(table.shape[0], PREVIEW // columns)
     entries = table[:rows, :columns].ravel().tolist()
@@ -67,7 +68,28 @@ def root_mean_square(x: Array) -> float:
     largest = float(np.max(np.abs(x), initial=0.0))
     if not math.isfinite(largest) or largest == 0:
         return largest
-    return largest * float(np.sqrt(np.mean(np.square(x / x.dtype.type(largest), dtype=np.float64))))
+    return largest * float(np.sqrt(np.mean(np.square(x.astype(np.float64) / largest))))
+
+
+def mean(x: Array) -> float:
+    """The mean, which is finite for finite entries: sums of large ones are not."""
+    with np.errstate(over="ignore"):
+        found = float(np.mean(x, dtype=np.float64))
+    return found if math.isfinite(found) else float(np.sum(x.astype(np.float64) / x.size))
+
+
+def histogram(x: Array, low: float, high: float) -> dict[str, Any] | None:
+    """How many entries there are in each of equal bins between the ends; None where they cannot be told apart."""
+    width = (high / BINS) - (low / BINS)
+    if not (math.isfinite(width) and low + width > low and high - width < high):
+        return None
+    places = np.floor(x.astype(np.float64) / width - low / width).clip(0, BINS - 1)
+    return {"low": low, "high": high, "counts": np.bincount(places.astype(int), minlength=BINS).tolist()}
+
+
+def bounded(x: float) -> float:
+    """A number that JSON has: what is too large for a float is the largest one."""
+    return min(x, sys.float_info.max)
 
 
 def statistics(array: Array) -> Statistics:
@@ -99,12 +121,10 @@ def statistics(array: Array) -> Statistics:
         return found
     low, high = float(x.min()), float(x.max())
     found["zeros"] = int(x.size - np.count_nonzero(x))
-    found["min"], found["max"], found["mean"] = low, high, float(np.mean(x, dtype=np.float64))
+    found["min"], found["max"], found["mean"] = low, high, mean(x)
     rms = root_mean_square(x)
-    found["rms"], found["norm"] = rms, rms * math.sqrt(x.size)
-    if high > low and math.isfinite(high - low):
-        counts, _ = np.histogram(x.astype(np.float64), bins=BINS, range=(low, high))
-        found["histogram"] = {"low": low, "high": high, "counts": counts.tolist()}
+    found["rms"], found["norm"] = rms, bounded(rms * math.sqrt(x.size))
+    found["histogram"] = histogram(x, low, high)
     return found
 
 
