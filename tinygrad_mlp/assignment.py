@@ -146,7 +146,7 @@ def become(node: Node, other: Node) -> None:
     """Make node what the other one is."""
     for slot in Node.__slots__:
         if slot != "__weakref__":
-            setattr(node, slot, getattr(other, slot, None))  # no call has returned most nodes
+            setattr(node, slot, getattr(other, slot))
 
 
 def refer_to(old: Node, value: Node, instead_of: Node) -> None:

@@ -43,7 +43,7 @@ class Node:
     stamp : when it was made, a time of one clock
     grad : for leaves, the accumulated gradient, a plain ndarray
     extras : what few nodes have, else ``None``
-    call : the calls that returned this node; set for the results of calls only, read with :func:`calls_of`
+    call : the calls that returned this node, else ``None``; read with :func:`calls_of`
     """
 
     __slots__ = (
@@ -97,12 +97,14 @@ def mark_call(result: Any, owner: Any, start: int) -> None:
 
     The note is let go with the graph, by ``backward()``.
     """
-    parts = [result] if isinstance(result, Node) else list(nodes_in(result))
-    if parts:
+    if isinstance(result, Node):
+        if result.stamp > start and result.op is not None:
+            result.call = ((owner, get_ident(), start, next(CLOCK)), result.call)
+    elif parts := list(nodes_in(result)):
         call = (owner, get_ident(), start, next(CLOCK))
         for node in parts:
-            if node.op is not None and node.stamp > start:
-                node.call = (call, getattr(node, "call", None))
+            if node.stamp > start and node.op is not None:
+                node.call = (call, node.call)
 
 
 def nodes_in(result: Any) -> Iterator[Node]:
@@ -121,7 +123,7 @@ def nodes_in(result: Any) -> Iterator[Node]:
 
 def calls_of(node: Node) -> Iterator[Call]:
     """The calls that returned a node, the outermost first."""
-    noted = getattr(node, "call", None)
+    noted = node.call
     while noted is not None:
         call, noted = noted
         yield Call(*call)

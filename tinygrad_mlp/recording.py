@@ -68,7 +68,7 @@ def record(cls: type[N], op: Primitive, inputs: Sequence[Any], params: dict[str,
         array = array.copy()  # a view of a large array of the user's, perhaps
     node.extras, node.array = extras, array
     node.inputs, node.arrays, node.edges = tuple(inputs), tuple(arrays), tuple(edges)
-    node.grad, node.origin, node.stamp = None, origin(), next(CLOCK)
+    node.grad, node.call, node.origin, node.stamp = None, None, origin(), next(CLOCK)
     return node
 
 

@@ -25,7 +25,7 @@ def leaf(node: N, array: Array, requires_grad: bool) -> N:
     """Make node a leaf with this array."""
     node.array, node.tracked = array, requires_grad
     node.op, node.inputs, node.arrays, node.edges, node.params = None, (), (), (), {}
-    node.grad, node.extras, node.origin, node.stamp = None, None, None, next(CLOCK)
+    node.grad, node.call, node.extras, node.origin, node.stamp = None, None, None, None, next(CLOCK)
     return node
 
 
