@@ -134,9 +134,12 @@ def without_numbers(svg: str) -> str:
 
 def screenshots(pages: dict[str, str]) -> None:
     """The pages in a browser, light and dark."""
-    from PIL import Image  # comes with Matplotlib
-    from playwright.sync_api import sync_playwright
-
+    try:
+        from PIL import Image  # comes with Matplotlib
+        from playwright.sync_api import sync_playwright
+    except ImportError as missing:
+        print(f"{missing.name} is not installed: the screenshots are left as they are (pip install playwright matplotlib)")
+        return
     browsers = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     path = next((found for name in browsers if (found := shutil.which(name))), None)
     if path is None:
@@ -148,7 +151,7 @@ def screenshots(pages: dict[str, str]) -> None:
             file = Path(folder) / f"{name}.html"
             file.write_text(html, encoding="utf-8")
             for scheme in ("light", "dark"):
-                page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme=scheme)
+                page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme=scheme, reduced_motion="reduce")
                 page.goto(file.as_uri())
                 page.wait_for_selector(".node")
                 slider = page.locator("input[type=range]").first
@@ -156,7 +159,7 @@ def screenshots(pages: dict[str, str]) -> None:
                 slider.fill(str(round(SCENES[name] * last)))
                 page.wait_for_timeout(400)
                 shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-                shot.quantize(256, dither=Image.Dither.NONE).save(IMAGES / f"page-{name}-{scheme}.png", optimize=True)
+                shot.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(IMAGES / f"page-{name}-{scheme}.png", optimize=True)
                 page.close()
         browser.close()
 
@@ -173,7 +176,11 @@ def main() -> int:
         if "--check" not in sys.argv:
             drawing.save(path)
     if "--check" in sys.argv:
-        print(f"out of date: {', '.join(stale)}; run python docs/pictures_graphs.py" if stale else f"up to date: {len(drawings)} drawings")
+        print(
+            f"out of date: {', '.join(stale)}; run python docs/pictures_graphs.py"
+            if stale
+            else f"up to date: {len(drawings)} drawings"
+        )
         return bool(stale)
     screenshots({name: drawings[name].html for name in SCENES})
     print(f"written: {len(drawings)} drawings, screenshots of {len(SCENES)} pages")

@@ -1700,3 +1700,57 @@ def test_ramp_and_labels_grow_with_the_gradient() -> None:
     assert (ordered[0], ordered[-1]) == (0, 4)
     assert math.isclose(graph["ramp"]["low"], 1e-8)
     assert graph["ramp"]["high"] == 1.0
+
+
+# --- what a newcomer stumbled over ------------------------------------------------------------------------------------------------
+
+
+def test_a_penalty_has_a_frame_and_leaves_the_weights_in_their_layers() -> None:
+    model = nn.MLP([4, 5, 3], dtype=np.float64, rng=0)
+    loss = nn.cross_entropy(model(X), LABELS) + nn.l2_penalty([layer.weight for layer in model.linears], 0.1)
+    graph = draw(loss).graph
+    path = {g["id"]: g["path"] for g in graph["groups"]}
+    assert set(path.values()) == {"model", "model.linear1", "model.linear2", "L2 penalty"}
+    for node in graph["nodes"]:
+        if node["kind"] == "parameter":
+            assert path[node["group"] or ""] == f"model.{node['name'].split('.')[0]}"
+        if node["op"] == "square":
+            assert path[node["group"] or ""] == "L2 penalty"
+
+
+def test_a_gradient_that_is_a_sum_has_its_size_in_the_box() -> None:
+    x = Tensor([1.0, 2.0, 3.0, 4.0, 5.0], requires_grad=True)
+    graph = draw(np.sum(x * x)).graph
+    (leaf,) = [n for n in graph["nodes"] if n["kind"] == "parameter"]
+    rms = float(np.sqrt(np.mean((2 * x.array) ** 2)))
+    assert ("gradient", f"grad RMS {rms:.2g}, a sum of 2") in leaf["lines"]
+    (leaf,) = [n for n in draw(np.sum(x * 2.0)).graph["nodes"] if n["kind"] == "parameter"]
+    assert not [text for _, text in leaf["lines"] if "a sum of" in text]
+
+
+def test_a_leaf_that_a_module_holds_is_a_parameter() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            self.linear = nn.Linear(4, 3, dtype=np.float64, rng=0)
+            self.scale = Tensor(2.0, requires_grad=True)
+
+        def forward(self, x: Any) -> Any:
+            return self.linear(x) * self.scale
+
+    model, outside = Scaled(), Tensor(np.ones((5, 4)), requires_grad=True)
+    kinds = {n["name"]: n["kind"] for n in draw(np.sum(model(outside))).graph["nodes"]}
+    assert kinds["scale"] == kinds["linear.weight"] == "parameter"
+    assert kinds["outside"] == "input"
+
+
+def test_lines_with_numbers_come_out_by_their_own_digits() -> None:
+    e = Tensor(-6.0, requires_grad=True)
+    (step,) = [n for n in draw(np.tanh(e)).graph["nodes"] if n["kind"] == "op"]
+    inner = float(step["numbers"].rpartition("= ")[2].replace("−", "-"))
+    assert step["derivatives"][0]["numbers"].startswith(f"dx = 1 · (1 − (−{-inner})²) = ")
+    assert abs((1 - inner**2) / (1 - np.tanh(-6.0) ** 2) - 1) < 0.02
+
+
+def test_long_networks_have_short_names() -> None:
+    assert nn.MLP([64] * 101).describe() == "64 → 64 → 64 → … → 64 → 64, relu"
+    assert nn.MLP([2] * 8).describe() == " → ".join("2" * 8) + ", relu"

@@ -496,8 +496,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 MEANING: dict[str, Callable[[str, list[Any], dict[str, Any]], Any]] = {
     "cross_entropy": lambda text, a, p: (
-        coefficient(text, "Σ log softmax(x)[y]")
-        * np.sum(np.take_along_axis(log_softmax(a[0]), np.asarray(a[1])[..., None], -1))
+        coefficient(text, "Σ log softmax(x)[y]") * np.sum(np.take_along_axis(log_softmax(a[0]), np.asarray(a[1])[..., None], -1))
     ),
     "mse_loss": lambda text, a, p: coefficient(text, "Σ (x − y)²") * np.sum((a[0] - a[1]) ** 2),
     "binary_cross_entropy_with_logits": lambda text, a, p: (

@@ -204,7 +204,10 @@ class MLP(Module):
         return last(x)
 
     def describe(self) -> str:
-        return f"{' → '.join(str(n) for n in self.sizes)}, {getattr(self.activation, 'name', type(self.activation).__name__)}"
+        widths = [str(n) for n in self.sizes]
+        if len(widths) > 8:
+            widths = [*widths[:3], "…", *widths[-2:]]
+        return f"{' → '.join(widths)}, {getattr(self.activation, 'name', type(self.activation).__name__)}"
 
 
 def checked_module(module: Any, what: str) -> Module:

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import rules
 from ..errors import DataError, ShapeError, did_you_mean
+from ..graph import CLOCK, mark_call
 from ..kernels.losses import check_labels, check_targets, divisor
 from ..modes import MODES
 from ..operand import Operand
@@ -155,11 +156,13 @@ def l2_penalty(parameters: Iterable[Tensor], l2: float) -> Any:
     array([[0.3, 0.4]])
     """
     penalty: Any = None
+    start = next(CLOCK)
     for w in parameters:
         term = rules.sum(rules.square(w)) * (float(l2) / 2)
         penalty = term if penalty is None else penalty + term
     if penalty is None:
         raise ShapeError("l2_penalty() needs at least one tensor")
+    mark_call(penalty, "L2 penalty", start)  # a frame in drawings
     return penalty
 
 

@@ -125,6 +125,8 @@ def of_file(target: str, settings: dict[str, Any], page: bool) -> Drawing:
         y = called(found, inputs)
     names = {name: value for name, value in vars(found.module).items() if not name.startswith("_")}
     names |= dict(zip(argument_names(found.function, len(inputs)), inputs, strict=True))
+    if isinstance(y, Tensor):
+        names |= {found.function.__name__: y}
     return draw(y, names=names, compare="numeric" if page else None, **settings)
 
 

@@ -158,13 +158,14 @@ class Capture:
         if user is not None:  # as it was when it was used
             array = np.asarray((user.arrays or ())[place])
         tracked = isinstance(x, Recorded) and x.tracked
-        owned = isinstance(x, Parameter) or (tracked and not self.titles)  # without modules, a leaf with a gradient is a parameter
+        attribute = attribute_name(x, self.owner.get(user)) if user is not None else ""
+        # a leaf with a gradient is a parameter if a module has it, and where there are no modules
+        owned = isinstance(x, Parameter) or (tracked and (not self.titles or attribute != ""))
         kind = "parameter" if owned else "input" if tracked or (array.dtype.kind in "fc" and array.ndim) else "constant"
-        name = self.titles.get(key, "") or self.objects.get(id(x), "")
-        name = name or (attribute_name(x, self.owner.get(user)) if user is not None else "")
+        name = self.titles.get(key, "") or attribute or self.objects.get(id(x), "")
         shown = name or by_use(user, place, kind)
         node = self.new(key, array, self.passed.arrived.get(key), kind=kind, title=shown, name=shown, tracked=tracked)
-        node["lines"] = leaf_lines(shown, array.shape, array.dtype.name, node["value"], node["gradient"])
+        node["lines"] = leaf_lines(shown, array.shape, array.dtype.name, node["value"], node["gradient"], self.arrivals(key))
         node["width"], node["height"] = box_size(node["lines"])
         self.ids[key] = self.results[key] = node["id"]
         self.homes[node["id"]] = self.homes_of(x, bool(name))
@@ -174,7 +175,9 @@ class Capture:
         uses = self.uses.get(key_of(x), [])
         users = [self.owner.get(node) for node, _ in uses]
         if key_of(x) in self.titles or any(attribute_name(x, call) for call in users):
-            return users
+            return [
+                call for call in users if call is not None and call.module is not None
+            ] or users  # a penalty uses it from outside
         if isinstance(x, Recorded):
             return [self.owner.get(x)]
         data = named or any(node.op is not None and (node.op.name, i) in DATA for node, i in uses)
@@ -193,9 +196,13 @@ class Capture:
             node, node.array, arrived, kind="op", category=category(op), title=op.name, name=name, op=op.name, tracked=True,
             formula=told.formula, numbers=told.numbers, derivatives=told.derivatives, source=source_line(node),
         )  # fmt: skip
-        lines = operation_lines(op.name, name, told.formula, told.derivatives, node.array.shape, box["value"], box["gradient"])
+        lines = operation_lines(
+            op.name, name, told.formula, told.derivatives, node.array.shape, box["value"], box["gradient"], self.arrivals(node)
+        )
         box["lines"] = lines if not self.full else [line for line in lines if line[0] in ("title", "formula", "derivative")]
         box["width"], box["height"] = box_size(box["lines"])
+        drawn = sum(1 for _ in self.drawn_inputs(node))
+        box["width"] = max(box["width"], 28.0 * min(drawn, 5) + 30) if drawn > 2 else box["width"]  # room for arrows with letters
         self.ids[node] = self.results[node] = box["id"]
         self.homes[box["id"]] = [self.owner.get(node)]
         self.connect(node, told)
@@ -218,6 +225,10 @@ class Capture:
         self.edge(box["id"], found["id"], 0, "", arrived, None, (1, 1), differentiable=True)
 
     # --- edges --------------------------------------------------------------------------------------------------------
+
+    def arrivals(self, key: Any) -> int:
+        """How many contributions a gradient is the sum of."""
+        return len(self.passed.arrivals.get(key, ()))
 
     def connect(self, node: Recorded, told: Told) -> None:
         """The edges into an operation."""
@@ -314,7 +325,8 @@ class Capture:
     def placed(self, node: Recorded) -> str:
         """An operation, with its module and the user's line."""
         call = self.owner.get(node)
-        return f"{operation(node).name}{f' in {call.path}' if call is not None else ''} ({source_line(node)})"
+        line = source_line(node)
+        return f"{operation(node).name}{f' in {call.path}' if call is not None else ''}{f' ({line})' if line else ''}"
 
     def told_bad(self, node: str, phase: str, bad: Any, where: str) -> dict[str, str]:
         """Where a NaN or an infinity began, in words."""
@@ -325,9 +337,12 @@ class Capture:
         if self.naive is None:
             return None
         steps = [
-            {"node": self.ids[v.node], "arrived": v.arrived, "of": v.of, "gradient": brief(v.gradient), "early": v.arrived < v.of}
+            {
+                "node": self.ids[v.node], "arrived": v.arrived, "of": v.of, "gradient": brief(v.gradient), "early": v.arrived < v.of,
+                "sent": [{"argument": i, "gradient": brief(g)} for i, g in v.sent],
+            }
             for v in self.naive.steps
-        ]
+        ]  # fmt: skip
         wrong = [
             {"node": self.ids[x], "naive": brief(g), "right": brief(self.passed.arrived[x])}
             for x, g in self.naive.wrong if x in self.ids

@@ -81,13 +81,15 @@ def is_small(values: Statistics | None) -> bool:
     return values is not None and 0 < len(values["preview"]) == values["size"] <= SMALL
 
 
-def number_lines(values: Statistics, gradient: Statistics | None, name: str) -> list[Line]:
-    """Value and gradient of a small array, and what is not finite."""
+def number_lines(values: Statistics, gradient: Statistics | None, name: str, arrivals: int = 0) -> list[Line]:
+    """Value and gradient of a small array, the size of a gradient that is a sum, and what is not finite."""
     lines: list[Line] = []
     if is_small(values):
         lines.append(("value", values_line(values, name)))
     if gradient is not None and is_small(gradient):
         lines.append(("gradient", values_line(gradient, "grad")))
+    elif gradient is not None and arrivals > 1 and gradient["rms"] is not None:  # the arrows have only its parts
+        lines.append(("gradient", f"grad RMS {short(gradient['rms'])}, a sum of {arrivals}"))
     for what, found in (("value", values), ("gradient", gradient)):
         if found is not None and (found["nan"] or found["inf"]):
             bad = [f"{n:,} {word}" for n, word in ((found["nan"], "NaN"), (found["inf"], "∞")) if n]
@@ -95,9 +97,11 @@ def number_lines(values: Statistics, gradient: Statistics | None, name: str) -> 
     return lines
 
 
-def leaf_lines(title: str, shape: Sequence[int], dtype: str, values: Statistics, gradient: Statistics | None) -> list[Line]:
+def leaf_lines(
+    title: str, shape: Sequence[int], dtype: str, values: Statistics, gradient: Statistics | None, arrivals: int = 0
+) -> list[Line]:
     """An input, a parameter, a constant, or a result's own box."""
-    return [("title", shorten(title, 28)), ("muted", shape_text(shape, dtype)), *number_lines(values, gradient, "")]
+    return [("title", shorten(title, 28)), ("muted", shape_text(shape, dtype)), *number_lines(values, gradient, "", arrivals)]
 
 
 def operation_lines(
@@ -108,6 +112,7 @@ def operation_lines(
     shape: Sequence[int],
     values: Statistics,
     gradient: Statistics | None,
+    arrivals: int = 0,
 ) -> list[Line]:
     """An operation: its name, formula, local derivatives, and its result."""
     lines: list[Line] = [("title", shorten(title, 28))]
@@ -121,7 +126,7 @@ def operation_lines(
     small = is_small(values)
     if not small or shape:
         lines.append(("muted", f"{shorten(name, 20)}: {shape_text(shape)}" if name and not small else shape_text(shape)))
-    return [*lines, *number_lines(values, gradient, shorten(name, 20) or "z")]
+    return [*lines, *number_lines(values, gradient, shorten(name, 20) or "z", arrivals)]
 
 
 def group_lines(group: Group) -> list[Line]:

@@ -80,12 +80,21 @@ def conjugated(g: Array) -> Array:
 
 
 class Visit(NamedTuple):
-    """A step of the naive order: the node, how many of its contributions had arrived by then, of how many, and their sum."""
+    """A step of the naive order.
+
+    Attributes
+    ----------
+    node : the operation
+    arrived, of : how many of its contributions had come by then, and how many there are
+    gradient : their sum
+    sent : what it hands on, with the place among its inputs
+    """
 
     node: Node
     arrived: int
     of: int
     gradient: Array
+    sent: list[tuple[int, Array]]
 
 
 class Naive(NamedTuple):
@@ -112,9 +121,11 @@ def naive(order: Sequence[Node], seeds: Mapping[Node, Array], truth: Rehearsal) 
             continue
         visited[node] = None
         of = len(truth.arrivals.get(node, ()))
-        steps.append(Visit(node, count.get(node, 0), of, conjugated(arrived[node])))
         with np.errstate(all="ignore"):
             sent = pull_back(node, node.op, arrived[node], None, False, False, None)
+            places = [i for i, _ in node.edges if node.op.rules[0 if node.op.variadic else i] is not None]
+            handed = [(i, conjugated(gx)) for i, (_, gx, _) in zip(places, sent, strict=True)]
+            steps.append(Visit(node, count.get(node, 0), of, conjugated(arrived[node]), handed))
             for x, gx, _ in sent:
                 arrived[x] = np.asarray(arrived[x] + gx) if x in arrived else gx
                 count[x] = count.get(x, 0) + 1

@@ -23,9 +23,11 @@ def by_use(user: Node | None, place: int, kind: str) -> str:
 
 
 def source_line(node: Node) -> str:
-    """The user's line, with the name of its file only."""
+    """The user's line, with the name of its file only; empty if it is in no file of Python's, but in the program that runs it."""
     path, colon, line = line_of(node).rpartition(":")
-    return f"{Path(path).name}:{line}" if colon else line
+    name = Path(path).name
+    is_source = name.endswith(".py") or (name.startswith("<") and not name.startswith("<frozen"))
+    return f"{name}:{line}" if colon and is_source else ""
 
 
 def heading(outputs: Sequence[Node], roots: Sequence[Stretch], variables: Sequence[Mapping[str, Any]]) -> str:

@@ -393,7 +393,7 @@ const layout = (() => {
   const BETWEEN_BOXES = 24;
   const BESIDE_BOX = 16;
   const BETWEEN_EDGES = 12;
-  const ATTACHMENTS = 24;
+  const ATTACHMENTS = 28;
   const NUDGE = 10;
   const BESIDE_END = 8;
   const LIGHT = 0.2;
