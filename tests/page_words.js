@@ -1,4 +1,4 @@
-// Runs short() of page/words.js on numbers: [[number, digits]] in, texts out.
+// Runs page/words.js: short() on numbers, [[number, digits]], and readable() on formulas, [text]; texts out.
 "use strict";
 
 const fs = require("node:fs");
@@ -6,4 +6,4 @@ const vm = require("node:vm");
 
 vm.runInThisContext(fs.readFileSync(process.argv[2], "utf8"));
 const cases = JSON.parse(fs.readFileSync(0, "utf8"));
-process.stdout.write(JSON.stringify(cases.map(([x, digits]) => globalThis.short(x, digits))));
+process.stdout.write(JSON.stringify(cases.map((each) => (typeof each === "string" ? globalThis.readable(each) : globalThis.short(...each)))));

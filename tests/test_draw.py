@@ -1571,7 +1571,10 @@ def test_numeric_differences_of_large_graphs_are_left_out() -> None:
     ws = [Tensor(float(i), requires_grad=True) for i in range(200)]
     for w in ws:
         y = y + w * 2.0
-    assert draw(y, compare="numeric").graph["compare"] is None
+    compared = draw(y, compare="numeric").graph["compare"]
+    assert compared is not None
+    assert compared["rows"] == []
+    assert compared["verdict"].startswith("Not compared")
     (w,) = [tensor(2)]
     assert play(np.sum(w * w)).graph["compare"] is not None
 
@@ -1754,3 +1757,108 @@ def test_lines_with_numbers_come_out_by_their_own_digits() -> None:
 def test_long_networks_have_short_names() -> None:
     assert nn.MLP([64] * 101).describe() == "64 → 64 → 64 → … → 64 → 64, relu"
     assert nn.MLP([2] * 8).describe() == " → ".join("2" * 8) + ", relu"
+
+
+# --- what real models showed --------------------------------------------------------------------------------------------------------
+
+
+def test_results_of_parameters_are_no_parameters() -> None:
+    layer = nn.Linear(3, 3, dtype=np.float64, rng=0)
+    with tg.no_grad():
+        before = layer(np.ones((2, 3)))
+    graph = draw(np.sum(layer(before))).graph
+    assert {n["name"]: n["kind"] for n in graph["nodes"] if n["kind"] != "op"} == {
+        "before": "input", "layer.weight": "parameter", "layer.bias": "parameter",
+    }  # fmt: skip
+    model = nn.MLP([4, 5, 3], dtype=np.float64, rng=0)
+    graph = draw(nn.cross_entropy(model(X), LABELS), parameters=False).graph
+    assert [n["kind"] for n in graph["nodes"]].count("parameter") == 0
+    assert len(graph["edges"]) == 5  # X, linear → relu → linear → loss, the labels
+
+
+def test_modules_keep_their_names_where_their_results_take_no_part() -> None:
+    critic = nn.MLP([2, 4, 1], activation="tanh", dtype=np.float64, rng=0)
+    x = Tensor(np.ones((5, 2)), requires_grad=True)
+    (slope,) = tg.gradients(np.sum(critic(x)), [x], create_graph=True)
+    graph = draw(np.mean(np.square(slope))).graph
+    names = {n["name"] for n in graph["nodes"] if n["kind"] == "parameter"}
+    assert names == {"linear1.weight", "linear1.bias", "linear2.weight"}
+    assert {"critic", "critic.linear1", "backward"} <= {g["path"] for g in graph["groups"]}
+
+
+def test_each_backward_pass_has_its_frame() -> None:
+    a = Tensor(1.3, requires_grad=True)
+    y = np.sin(a) * a**3
+    first = tg.gradients(y, a, create_graph=True)
+    second = tg.gradients(first, a, create_graph=True)
+    assert [g["path"] for g in draw(second).graph["groups"]] == ["backward", "backward@2"]
+
+
+def test_models_in_a_list_are_told_apart() -> None:
+    models = [nn.MLP([4, 2, 1], dtype=np.float64, rng=i) for i in range(2)]
+    graph = draw(np.sum(models[0](X)) + np.sum(models[1](X))).graph
+    assert [p for p in paths(graph) if p.count(".") == 1] == ["models.0", "models.1"]
+    assert "models.1.linear2.bias" in {n["name"] for n in graph["nodes"]}
+
+
+def test_a_mask_of_infinities_is_no_alarm() -> None:
+    x = Tensor(np.arange(9.0).reshape(3, 3), requires_grad=True)
+    mask = np.where(np.tril(np.ones((3, 3), bool)), 0.0, -np.inf)
+    loss = np.sum(tg.softmax(x + mask, axis=-1)[:, 0])
+    graph = draw(loss).graph
+    assert graph["bad"] is None
+    assert not [line for n in graph["nodes"] for line in n["lines"] if line[0] == "warn"]
+
+
+def test_given_names_come_first() -> None:
+    vector = Tensor([1.0, 2.0], requires_grad=True)
+    inner = vector * 2
+    graph = draw(np.sum(inner), names={"hidden": inner, "vec": vector}).graph
+    assert {"hidden", "vec"} <= {n["name"] for n in graph["nodes"]}
+    assert "inner" not in {n["name"] for n in graph["nodes"]}
+
+
+def test_two_losses_say_that_their_sum_is_differentiated() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    first, second = np.sum(w * 2), -np.sum(w * 2)
+    graph = draw([first, second]).graph
+    assert graph["why"].startswith("the gradients are those of the sum of 2 outputs")
+    assert draw([first, second], gradient=[1.0, None]).graph["why"] == ""
+
+
+def test_what_is_not_finite_is_not_compared() -> None:
+    for start in ([0.0, 1.0], [1.0, -1.0]):
+        x = Tensor(start, requires_grad=True)
+        with np.errstate(all="ignore"):
+            told = draw(np.sum(np.log(x)), compare="numeric").graph["compare"]
+        assert told is not None
+        assert told["verdict"] == "x: not finite, so there is nothing to compare."
+
+
+def test_a_recurrent_network_shows_its_first_and_last_steps() -> None:
+    class Cell(nn.Module):
+        def __init__(self) -> None:
+            self.w, self.u = nn.Linear(3, 4, dtype=np.float64, rng=0), nn.Linear(4, 4, dtype=np.float64, rng=1)
+
+        def forward(self, x: Any, h: Any) -> Any:
+            return np.tanh(self.w(x) + self.u(h))
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            self.cell = Cell()
+
+        def forward(self, xs: Any) -> Any:
+            h: Any = np.zeros((6, 4))
+            for x in xs:
+                h = self.cell(x, h)
+            return h
+
+    steps = [np.full((6, 3), float(i)) for i in range(50)]
+    network = Network()
+    drawing = draw(np.sum(network(steps)))
+    titles = {g["title"]: g["open"] for g in drawing.graph["groups"] if g["kind"] != "run"}
+    assert titles["cell"]
+    assert titles["cell@50"]
+    assert not titles["cell@3 … cell@49"]
+    assert [t for t in titles if t.endswith(" inputs")] == ["47 inputs"]
+    assert len(boxes_of(drawing.view)) <= BUDGET

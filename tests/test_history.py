@@ -101,6 +101,8 @@ def test_repr_is_a_small_table_of_the_last_values() -> None:
 REFUSED = {
     "part": ({"trian_loss": 1}, UnknownNameError, "unknown part of a run 'trian': did you mean 'train'"),
     "val": ({"val_loss": 1}, UnknownNameError, "'val': write validation_loss"),
+    "loss": ({"loss": 1}, UnknownNameError, "the loss of which part of the data[?] write train_loss=… "),
+    "accuracy": ({"lr": 1, "accuracy": 1}, UnknownNameError, "write train_accuracy=… "),
     "half": ({"train_": 1}, UnknownNameError, "'train_' is no name of a series"),
     "text": ({"train_loss": "0.5"}, TensorTypeError, "train_loss must be one number"),
     "bool": ({"train_loss": True}, TensorTypeError, "train_loss must be one number"),
@@ -127,6 +129,15 @@ def test_bad_records_are_refused_before_anything_changes(name: str) -> None:
     with pytest.raises(error, match=words):
         history.record(**values)
     assert state(history) == before
+
+
+def test_a_series_of_the_whole_run_needs_no_part() -> None:
+    history = three()
+    history.record(lr=0.001, temperature=2)
+    assert history.series("temperature")[0].tolist() == [4]
+    with pytest.raises(UnknownNameError, match="write train_loss="):
+        history.extend(loss=[1, 2])
+    assert len(history) == 4
 
 
 def test_steps_are_whole() -> None:
@@ -204,6 +215,7 @@ DAMAGED = {
     "nested": json.dumps(GOOD | {"series": {"train_loss": [1, [2]]}}),
     "order": json.dumps(GOOD | {"at": [2, 1]}),
     "same": json.dumps(GOOD | {"at": [1, 1], "series": {"train_loss": [1, None], "test_loss": [None, 1]}}),
+    "part": json.dumps(GOOD | {"series": {"loss": [1, 2]}}),
     "name": json.dumps(GOOD | {"series": {"loss_train": [1, 2]}}),
     "double": json.dumps(GOOD)[:-1] + ', "name": "again"}',
     "argument": json.dumps(GOOD | {"series": {"self": [1, 2]}}),

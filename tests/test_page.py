@@ -22,6 +22,7 @@ from tinygrad_mlp import Tensor, nn
 from tinygrad_mlp.viz import page as page_package
 from tinygrad_mlp.viz.arrange.view import visible
 from tinygrad_mlp.viz.drawing import draw
+from tinygrad_mlp.viz.graph.formulas import shown
 from tinygrad_mlp.viz.graph.ir import dumps, loads
 from tinygrad_mlp.viz.graph.numbers import short
 from tinygrad_mlp.viz.page import frame, page
@@ -73,6 +74,15 @@ def scalar() -> SimpleNamespace:
     graph = draw(loss, names={"a": a, "b": b, "c": c, "f": f, "loss": loss}).graph
     loss.backward()
     return SimpleNamespace(graph=graph, grads={"a": a.grad, "b": b.grad, "c": c.grad, "f": f.grad})
+
+
+@functools.cache
+def readme() -> SimpleNamespace:
+    """The example of the README: e has two users."""
+    a, b = (Tensor(v, requires_grad=True) for v in (2.0, -3.0))
+    e = a * b
+    L = tg.tanh(e) + a * e
+    return SimpleNamespace(graph=draw(L, names={"a": a, "b": b, "e": e, "L": L}).graph)
 
 
 def with_nan() -> Any:
@@ -208,7 +218,7 @@ def test_first_view_of_a_hundred_layers_is_readable_and_says_what_is_hidden(open
 
 def test_code_is_small_and_strict() -> None:
     code = page(mlp().graph).encode()
-    assert len(code) - len(dumps(mlp().graph).encode()) < 140_000
+    assert len(code) - len(dumps(mlp().graph).encode()) < 145_000
     policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
     assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">'.encode() in code
     assert "innerHTML" not in page_package.script()
@@ -295,7 +305,9 @@ def test_steps_go_forward_and_then_backward_in_order(opened: Opener, make: Any) 
         assert text != texts[-1]
         texts.append(text)
         formulas = (
-            [nodes[identifier]["formula"]] if number * 2 <= len(order) else [d["shown"] for d in nodes[identifier]["derivatives"]]
+            [shown(nodes[identifier]["formula"])]
+            if number * 2 <= len(order)
+            else [d["shown"] for d in nodes[identifier]["derivatives"]]
         )
         assert all(formula in tab.locator("#sheet-step").inner_text() for formula in formulas)
     tab.keyboard.press("ArrowRight")
@@ -377,17 +389,107 @@ def test_naive_order_shows_where_it_goes_wrong(opened: Opener) -> None:
     names = {n["id"]: n["name"] for n in graph["nodes"]}
     expected = [(names[w["node"]], w["naive"]["text"], w["right"]["text"]) for w in graph["naive"]["wrong"]]
     assert [tuple(row.split()) for row in rows] == [tuple(text.replace("-", "−") for text in row) for row in expected]
-    for name, _, right in expected:
+    for name, naive, right in expected:
         assert right.replace("-", "−") == four(scalar().grads[name])
-        assert "grad is wrong" in box(tab, node_of(graph, name)["id"]).locator("text").all_text_contents()
+        line = box(tab, node_of(graph, name)["id"]).locator("text.bad")
+        assert naive.replace("-", "−") in (line.text_content() or "")
+        assert line.evaluate("e => getComputedStyle(e).fill") == tab.locator("#sheet-step span.bad").first.evaluate(
+            "e => getComputedStyle(e).color"
+        )
     tab.locator("#naive").uncheck()
     assert "naive" not in tab.locator("#status").inner_text()
+    for name, _, right in expected:
+        told = box(tab, node_of(graph, name)["id"]).locator("text").all_text_contents()
+        assert f"grad = {right.replace('-', '−')}" in told
+    assert tab.locator("#graph .bad").count() == 0
+
+
+def numbers_in(text: str) -> set[str]:
+    return set(re.findall(r"−?\d+(?:\.\d+)?(?:e−?\d+)?|NaN|∞", text))
+
+
+@pytest.mark.parametrize("make", [scalar, readme])
+def test_naive_order_shows_its_own_numbers(opened: Opener, make: Any) -> None:
+    graph = make().graph
+    tab = opened(graph)
+    tab.locator("#naive").check()
+    nodes = {n["id"]: n for n in graph["nodes"]}
+    edges = {(e["target"], e["argument"]): e for e in graph["edges"]}
+    totals: dict[str, float] = {}
+    tainted: set[str] = set()
+    fed: dict[str, list[str]] = {}
+    for number, step in enumerate(graph["naive"]["steps"], len(graph["steps"]["forward"]) + 1):
+        seek(tab, number)
+        if step["early"] or tainted & set(fed.get(step["node"], [])):
+            tainted.add(step["node"])
+        status, sheet = tab.locator("#status").inner_text(), tab.locator("#sheet-step").inner_text()
+        assert step["gradient"]["text"] in status
+        assert "wrong number" not in sheet
+        for sent in step["sent"]:
+            edge = edges[step["node"], sent["argument"]]
+            totals[edge["source"]] = totals.get(edge["source"], 0.0) + sent["gradient"]["preview"][0]
+            fed.setdefault(edge["source"], []).append(step["node"])
+            assert sent["gradient"]["text"] in numbers_in(status)
+            assert sent["gradient"]["text"] in numbers_in(sheet)
+            label = box(tab, edge["id"]).locator(".label").text_content()
+            value = sent["gradient"]["preview"][0]
+            assert label.replace("-", "−") in (sent["gradient"]["text"], short(value, 2))
+            assert ("spoilt" in (box(tab, edge["id"]).get_attribute("class") or "")) == (step["node"] in tainted)
+        if step["node"] in tainted:  # the equations of the right order are not shown
+            assert all(line["numbers"] not in sheet for line in nodes[step["node"]]["derivatives"] if line["numbers"])
+        for sent in step["sent"]:  # the running sums of leaves
+            source = nodes[edges[step["node"], sent["argument"]]["source"]]
+            if source["kind"] == "parameter":
+                line = box(tab, source["id"]).locator(":scope > text").last.text_content()
+                assert numbers_in(line) <= {short(totals[source["id"]], digits) for digits in (2, 4)}
+                assert "…" in line or "so far" in line or line.startswith("grad")
+                if source["users"] > 1:
+                    assert short(totals[source["id"]], 4) in tab.locator("#sheet-step .ledger").first.inner_text()
+
+
+def test_naive_order_of_arrays_sums_what_it_can(opened: Opener) -> None:
+    """Small arrays are summed entry by entry; of large ones, of which only a corner is known, the contribution is told."""
+    for size in (3, 100):
+        rng = np.random.default_rng(0)
+        a, b = (Tensor(rng.standard_normal(size), requires_grad=True) for _ in range(2))
+        e = a * b
+        loss = tg.sum(tg.tanh(e) + a * e)
+        graph = draw(loss, names={"a": a, "b": b, "loss": loss}).graph
+        tab = opened(graph)
+        tab.locator("#naive").check()
+        for number in range(len(graph["steps"]["forward"]) + 1, int(tab.locator("#slider").get_attribute("max")) + 1):
+            seek(tab, number)
+            assert tab.evaluate(OVERFLOWS) == []
+            assert not re.search(r"undefined|NaN|null", tab.locator("#sheet-step").inner_text())
+        wrong = {w["node"]: w for w in graph["naive"]["wrong"]}
+        for name in ("a", "b"):
+            node = node_of(graph, name)
+            box(tab, node["id"]).dispatch_event("click")
+            assert f"RMS {short(wrong[node['id']]['naive']['rms'], 4)}" in tab.locator("#sheet-node .alert").inner_text()
+            assert f"instead of RMS {four(node['gradient']['rms'])}" in tab.locator("#sheet-node .alert").inner_text()
 
 
 def test_naive_order_is_not_offered_where_it_makes_no_difference(opened: Opener) -> None:
     tab = opened(mlp().graph)
     assert tab.locator("#naive").is_disabled()
-    assert "one user" in (tab.locator("label.naive").get_attribute("title") or "")
+    assert tab.locator("label.naive").get_attribute("title") == "every tensor has one user here, so any order gives the same"
+
+
+def test_why_the_naive_order_is_not_offered(opened: Opener) -> None:
+    x = np.ones(3)
+    a = Tensor(x, requires_grad=True)
+    cases = {
+        "whatever is used more than once here passes nothing on, so any order gives the same": tg.sum(tg.tanh(a) + a * 2.0),
+        "plain recursion happens to be right here": tg.sum((b := tg.tanh(a)) * b),
+    }
+    for text, loss in cases.items():
+        graph = draw(loss, names={"a": a}).graph
+        assert any(n["users"] > 1 for n in graph["nodes"])
+        assert text in (opened(graph).locator("label.naive").get_attribute("title") or "")
+    tab = opened(readme().graph)
+    assert "visits no operation twice" in (tab.locator("label.naive").get_attribute("title") or "")
+    tab.locator("#naive").check()
+    assert "no operation is visited twice" in tab.locator("#sheet-step").inner_text()
 
 
 def test_plays_by_itself(opened: Opener) -> None:
@@ -589,6 +691,61 @@ def test_nothing_overlaps_and_text_fits(opened: Opener, family: str) -> None:
         for step in (0, 3, 9, 10, 11, 12):
             seek(tab, step)
             assert tab.evaluate(OVERFLOWS) == []
+    for graph in (scalar().graph, readme().graph):
+        tab = opened(graph)
+        tab.add_style_tag(content=f"#graph text {{ font-family: '{family}' !important; }}")
+        tab.locator("#naive").check()
+        for step in range(1, int(tab.locator("#slider").get_attribute("max")) + 1):
+            seek(tab, step)
+            assert tab.evaluate(OVERFLOWS) == []
+
+
+def test_arrows_without_a_number_yet_are_light_and_explained(opened: Opener) -> None:
+    graph = mlp().graph
+    tab = opened(graph)
+    later = tab.locator("#legend .later")
+    assert not later.is_visible()
+    seek(tab, 5)
+    assert later.inner_text() == "not yet"
+    edge = next(e for e in graph["edges"] if e["state"] == "flow" and e["target"] == graph["steps"]["forward"][0])
+    assert "edge-later" in (box(tab, edge["id"]).get_attribute("class") or "").split()
+    assert float(box(tab, edge["id"]).locator(".line").get_attribute("stroke-width")) < 1.4
+    data = next(e for e in graph["edges"] if e["state"] == "none")
+    assert "edge-none" in (box(tab, data["id"]).get_attribute("class") or "").split()
+    tab.keyboard.press("End")
+    assert not later.is_visible()
+    assert tab.locator("#graph .edge-later").count() == 0
+
+
+def test_legend_names_the_numbers_and_marks_the_loss(opened: Opener) -> None:
+    scalars, arrays = opened(scalar().graph).locator("#legend"), opened(mlp().graph).locator("#legend")
+    assert "size of the gradient" in scalars.inner_text()
+    assert "output" in scalars.inner_text()
+    assert "gradient RMS" in arrays.inner_text()
+    assert float(arrays.locator(".loss .box").get_attribute("stroke-width")) == 2.8
+    assert float(arrays.locator(".activation .box").get_attribute("stroke-width")) == 1.6
+
+
+def test_small_map_is_small_and_beside_the_boxes(opened: Opener) -> None:
+    for graph in (scalar().graph, deep().graph):
+        tab = opened(graph)
+        small, pane = tab.locator("#map").bounding_box(), tab.locator("#graph").bounding_box()
+        assert small["width"] <= 0.15 * pane["width"] + 2
+        for place in (each.bounding_box() for each in tab.locator("#graph .node, #graph .group").all()):
+            assert place["x"] + place["width"] <= small["x"]
+    narrow = opened(scalar().graph, viewport={"width": 500, "height": 800})
+    assert not narrow.locator("#map").is_visible()
+    assert "not below half size" in (tab.locator("#fit").get_attribute("title") or "")
+
+
+def test_heat_maps_are_low_in_the_step_and_whole_at_the_node(opened: Opener) -> None:
+    graph = made([3, 1, 2], batch=40).graph
+    tab = opened(graph)
+    seek(tab, len(graph["steps"]["forward"]) + 2)
+    assert tab.locator("#sheet-step .heat").first.bounding_box()["height"] <= 125
+    assert tab.locator("#sheet-step h3").first.is_visible()
+    box(tab, node_of(graph, "X")["id"]).dispatch_event("click")
+    assert tab.locator("#sheet-node .heat").first.bounding_box()["height"] > 200
 
 
 CONTRAST = """() => {
@@ -676,10 +833,55 @@ def test_list_has_every_node(opened: Opener) -> None:
     tab.locator("#tab-list").click()
     rows = tab.locator("#sheet-list tbody tr")
     assert rows.count() == len(graph["nodes"])
+    labels = graph["nodes"].index(node_of(graph, "y"))
+    assert re.fullmatch(r"\d+ … \d+", rows.nth(labels).locator("td").nth(4).inner_text())
+    assert rows.nth(labels).locator("td").nth(2).inner_text() == "-"
     assert rows.nth(1).locator("td").all_inner_texts()[0] == graph["nodes"][1]["name"]
     tab.locator("#tab-list").focus()
     tab.keyboard.press("ArrowLeft")
     assert tab.locator("#tab-compare").get_attribute("aria-selected") == "true"
+
+
+def test_list_is_sorted_by_its_headings(opened: Opener) -> None:
+    graph = mlp().graph
+    tab = opened(graph)
+    tab.locator("#tab-list").click()
+    heads = tab.locator("#sheet-list th")
+    assert tab.locator("#sheet-list th[aria-sort]").count() == 0
+    for column, key in ((0, str.lower), (3, lambda text: int(np.prod([int(n) for n in re.findall(r"\d+", text)])))):
+        for way in ("ascending", "descending"):
+            heads.nth(column).locator("button").click()
+            assert heads.nth(column).get_attribute("aria-sort") == way
+            assert tab.locator("#sheet-list th[aria-sort]").count() == 1
+            found = [key(text) for text in tab.locator(f"#sheet-list tbody td:nth-child({column + 1})").all_inner_texts()]
+            assert found == sorted(found, reverse=way == "descending")
+
+
+def test_names_tell_results_apart(opened: Opener) -> None:
+    """A result with a name is pointed at with its operation, and two of one name with their lines."""
+    tab = opened(readme().graph)
+    tab.keyboard.press("End")
+    assert "gradient of e (multiply)" not in tab.locator("#sheet-step .ledger").first.inner_text()
+    assert "e (multiply) as x" in tab.locator("#sheet-step .ledger").first.inner_text()
+    a = Tensor(2.0, requires_grad=True)
+    y = tg.tanh(a)
+    y = tg.tanh(y * a)
+    z = y * a
+    graph = draw(z, names={"a": a, "z": z}).graph
+    twice = [n for n in graph["nodes"] if n["op"] == "tanh"]
+    assert len({n["source"] for n in twice}) == 2
+    tab = opened({**graph, "nodes": [{**n, "name": "y"} if n["op"] == "tanh" else n for n in graph["nodes"]]})
+    box(tab, node_of(graph, "a")["id"]).click()
+    assert f"y (tanh), {twice[0]['source']}" in tab.locator("#sheet-node").inner_text()
+
+
+def test_why_contributions_are_added(opened: Opener) -> None:
+    tab = opened(readme().graph)
+    why = "reaches L along both ways, and the two changes add, so the gradients of the ways add"
+    assert f"A small change of a {why}" in tab.locator("#sheet-step").inner_text()
+    tab.keyboard.press("End")
+    assert f"A small change of e {why}" in tab.locator("#sheet-step details").inner_text()
+    assert f"A small change of a {why}" in tab.locator("#sheet-step .ledger").first.inner_text()
 
 
 def test_help_opens_with_a_key(opened: Opener) -> None:
@@ -762,7 +964,7 @@ def test_derivations_have_formulas_and_no_numbers(opened: Opener) -> None:
     for step, identifier in enumerate(graph["steps"]["forward"], 1):
         seek(tab, step)
         told = tab.locator("#sheet-step").inner_text()
-        assert next(n["formula"] for n in graph["nodes"] if n["id"] == identifier) in told
+        assert shown(next(n["formula"] for n in graph["nodes"] if n["id"] == identifier)) in told
         assert "none" not in told + tab.locator("#status").inner_text()
 
 
@@ -940,6 +1142,22 @@ def test_numbers_are_written_the_same_in_both_languages() -> None:
     cases = [[rng.uniform(-10, 10) * 10.0 ** rng.randint(-9, 9), rng.choice([2, 3, 4, 6])] for _ in range(500)]
     cases += [[x, 4] for x in (0, 1, -1, 0.1, 0.5, 100, 1234.0, 99999.0, 1e-300)]
     assert run_node("page_words.js", "words.js", cases) == [short(x, digits).replace("-", "−") for x, digits in cases]
+
+
+def test_formulas_are_written_the_same_in_both_languages() -> None:
+    texts = [
+        "dx = (g / 48) 1[6×8]",
+        "dx = g 1[3]",
+        "dx = g ⊙ 1[3×(2)]",
+        "dy = Σ_i,j g",
+        "T₁ = Σ_j\u0332 (g ⊙ z)",
+        "z = x / 2.8284271247461903",
+    ]
+    texts += ["dx = 1/16 g (softmax(x) − [y_ij\u0332 = (0, …, 2)])", "z = 1.2345678e−9 x", "z = max(x, 0)", ""]
+    for make in (mlp, scalar):
+        for node in make().graph["nodes"]:
+            texts += [node["formula"], *(line for d in node["derivatives"] for line in (*d["before"], d["text"]))]
+    assert run_node("page_words.js", "words.js", texts) == [shown(text) for text in texts]
 
 
 def test_the_description_survives() -> None:

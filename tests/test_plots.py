@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import nn, optim
@@ -20,7 +21,7 @@ from tinygrad_mlp.errors import DataError, GraphError, SettingError, ShapeError,
 from tinygrad_mlp.history import History
 from tinygrad_mlp.viz import plots
 from tinygrad_mlp.viz.plots.figures import COLOURS
-from tinygrad_mlp.watching import Watch, watch
+from tinygrad_mlp.watching import ACTIVATION_STATISTICS, PARAMETER_STATISTICS, Watch, watch
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((60, 4)), np.arange(60) % 3
@@ -188,6 +189,7 @@ def test_zero_nan_and_missing_gradients_have_colours_of_their_own(ax) -> None:
 def test_the_update_ratio_has_no_first_column(ax) -> None:
     plots.gradient_flow(watched("tanh", 2), ax, statistic="update_ratio", biases=True)
     assert np.ma.getmaskarray(ax.collections[0].get_array())[:, 0].all()
+    assert "weights and biases" in plots.gradient_flow(watched("tanh", 2, 2), biases=True).get_title(loc="left")
     assert rows(ax) == [f"linear{i}.{what}" for i in (1, 2, 3) for what in ("weight", "bias")]
     draws(ax)
 
@@ -471,6 +473,118 @@ def test_directions_that_lead_nowhere() -> None:
         plots.loss_along(model, model, span=(1.0, 0.0))
     with pytest.raises(TensorTypeError, match="moves the parameters of a module"):
         plots.loss_along(lambda: 0, model)  # type: ignore[arg-type]
+
+
+# --- everything fits --------------------------------------------------------------------------------------------------
+
+
+def cut(picture) -> list[str]:
+    """The words that are not wholly inside the figure, once it is drawn."""
+    figure = picture.figure
+    figure.draw_without_rendering()
+    hidden = set()
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        seen = axis._update_ticks()  # of the others no label is drawn
+        unseen = [tick for tick in (*axis.majorTicks, *axis.minorTicks) if tick not in seen]
+        hidden |= {label for tick in unseen for label in (tick.label1, tick.label2)}
+    found = []
+    for text in figure.findobj(Text):
+        if text.get_visible() and text.get_text().strip() and text not in hidden:
+            box = text.get_window_extent()
+            if min(box.x0, box.y0, figure.bbox.x1 - box.x1, figure.bbox.y1 - box.y1) < -0.5:
+                found.append(text.get_text())
+    return found
+
+
+def test_words_that_are_cut_are_found() -> None:
+    ax = Figure(figsize=(3, 2), layout="constrained").add_subplot()
+    ax.set_xlabel("a label that is far too long for a figure of three inches")
+    assert cut(ax) == [ax.get_xlabel()]
+    ax.set_xlabel("short")
+    assert cut(ax) == []
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, 12])
+def test_every_word_of_the_maps_is_inside_the_figure(layers: int) -> None:
+    for activation in ("sigmoid", "relu"):
+        seen = watched(activation, layers, 3)
+        assert cut(plots.gradient_flow(seen)) == []
+        assert cut(plots.gradient_flow(seen, biases=True)) == []
+        for statistic in PARAMETER_STATISTICS if activation == "sigmoid" else ():
+            assert cut(plots.gradient_flow(seen, statistic=statistic)) == []
+        for statistic in ACTIVATION_STATISTICS if activation == "sigmoid" else ():
+            assert cut(plots.activations(seen, statistic=statistic)) == []
+        assert cut(plots.activations(seen, all_layers=True)) == []
+        ax = plots.dead_units(seen)
+        assert cut(ax) == []
+        assert min(ax.bbox.size) > 150  # and the map itself has room
+
+
+def test_long_names_and_a_legend_fit_too() -> None:
+    model = nn.Module()
+    for i in range(3):
+        setattr(model, f"projection_of_the_encoder_number_{i}", nn.Linear(4, 4, dtype=np.float64, rng=0))
+    seen = watch(model)
+    for size in (np.nan, 1.0):
+        for i, parameter in enumerate(model.parameters()):
+            parameter.grad = np.full(parameter.shape, size * 10.0 ** (2 * i)) * bool(i % 5)
+        seen.record()
+    ax = plots.gradient_flow(seen, biases=True)
+    assert cut(ax) == []
+    assert cut(plots.first_layer(model, (4, 1))) == []
+    for depth in (1, 12):  # the legend stands below the word "step", however low the map is
+        small = watched("relu", depth, 2)
+        ax = plots.gradient_flow(small, statistic="update")
+        assert cut(ax) == []
+        assert ax.get_legend().get_window_extent().y1 < ax.xaxis.label.get_window_extent().y0 + 1
+        title, last = ax._left_title.get_window_extent(), ax.texts[-1].get_window_extent()
+        assert ax.texts[-1].get_text() == "last"
+        assert title.y0 >= last.y1 - 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 12])
+def test_every_word_of_the_other_pictures_is_inside_the_figure(n: int) -> None:
+    panels = plots.histories([history(f"learning rate {i}", i + 1.0) for i in range(n)])
+    assert cut(panels) == []
+    assert min(min(ax.bbox.size) for ax in panels) > 200
+    assert cut(plots.histories([history(f"a run whose name is longer than a legend has room for: {i}") for i in range(n)])) == []
+    for shape in ((n, n), (n, 28), (28, n), (3, n, n)):
+        ax = plots.first_layer(nn.MLP([int(np.prod(shape)), 5 * n, 2], rng=0), shape)
+        assert cut(ax) == []
+        assert max(ax.figure.get_size_inches()) <= 9
+    said = np.arange(3 * n) % n
+    for names in (None, [f"the class with number {i}" for i in range(n)]):
+        assert cut(plots.confusion_matrix(said, None, said, names)) == []
+    assert cut(plots.decision_boundary(lambda x: x @ np.ones((2, max(n, 2))), POINTS, np.arange(80) % n)) == []
+    assert cut(plots.decision_boundary(lambda x: x @ np.ones((2, 3 * n)), POINTS, np.arange(80) % (3 * n))) == []
+    model = Bowl()
+    model.w.data *= 10.0**n
+    assert cut(plots.loss_along(model, model)) == []
+    assert cut(plots.loss_along(model, model, {"w": [0.0, 1.0]})) == []
+
+
+def test_one_record_has_one_tick() -> None:
+    once = History()
+    once.record(train_loss=0.5)
+    (ax,) = once.plot()
+    low, high = ax.get_xlim()
+    assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [1]
+    ax = plots.gradient_flow(watched("relu", 2, 1))
+    low, high = ax.get_xlim()
+    assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [1]
+
+
+def test_many_runs_have_their_legend_beside_the_curves() -> None:
+    few, many = (plots.histories([history(f"run {i}") for i in range(n)]) for n in (3, 12))
+    for panels in (few, many):
+        panels.figure.draw_without_rendering()
+    assert few[0].get_legend().get_window_extent().x0 < few[0].bbox.x1
+    assert all(ax.get_legend().get_window_extent().x0 >= ax.bbox.x1 for ax in many)
+    assert many.figure.get_figheight() > few.figure.get_figheight()
+    own = Figure().add_subplot()
+    plots.histories([history(f"run {i}") for i in range(12)], ax=own)
+    own.figure.draw_without_rendering()
+    assert own.get_legend().get_window_extent().x0 < own.bbox.x1  # nobody made room beside it
 
 
 # --- all --------------------------------------------------------------------------------------------------------------

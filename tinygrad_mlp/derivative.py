@@ -87,12 +87,24 @@ def gradients(
             root = seed.astype(y.dtype) if isinstance(seed, Tensor) else leaf(Tensor.__new__(Tensor), start, requires_grad=False)
             found = sweep(y, root, path, create_graph=True)
         result: list[Any] = [found[x] if x in found else Tensor(np.zeros(x.shape, x.dtype)) for x in wanted]
-        mark_call(result, "backward", began)  # a drawing puts the pass in a frame
+        mark_call(recorded_since(began, result), "backward", began)  # a drawing puts the pass in a frame
     else:
         found = sweep(y, start, path)
         result = [np.zeros(x.shape, x.dtype) if x not in found else found[x] for x in wanted]
         result = [g.copy() if any(x is w for w in wanted[:i]) else g for i, (g, x) in enumerate(zip(result, wanted, strict=True))]
     return result[0] if isinstance(wrt, Tensor) else tuple(result)
+
+
+def recorded_since(began: int, results: Sequence[Node]) -> list[Node]:
+    """What some results were computed from since a moment."""
+    seen: dict[Node, None] = {}
+    stack = list(results)
+    while stack:
+        node = stack.pop()
+        if node not in seen and node.stamp > began and node.op is not None:
+            seen[node] = None
+            stack.extend(x for _, x in node.edges)
+    return list(seen)
 
 
 def refuse_an_older_version(y: Tensor, x: Tensor) -> None:

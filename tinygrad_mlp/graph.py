@@ -43,7 +43,7 @@ class Node:
     stamp : when it was made, a time of one clock
     grad : for leaves, the accumulated gradient, a plain ndarray
     extras : what few nodes have, else ``None``
-    call : the calls that returned this node, else ``None``; read with :func:`calls_of`
+    call : the calls that returned this node, or what was computed from it; else ``None``. Read with :func:`calls_of`
     """
 
     __slots__ = (
@@ -93,18 +93,19 @@ class Call(NamedTuple):
 
 
 def mark_call(result: Any, owner: Any, start: int) -> None:
-    """Note on the nodes that a call returned, that owner was called, and when. For drawing: nothing is computed with it.
+    """Note on the nodes that a call returned, and on their inputs, that owner was called, and when.
 
-    The note is let go with the graph, by ``backward()``.
+    It is for drawing: nothing is computed with it. The note is let go with the graph, by ``backward()``.
     """
-    if isinstance(result, Node):
-        if result.stamp > start and result.op is not None:
-            result.call = ((owner, get_ident(), start, next(CLOCK)), result.call)
-    elif parts := list(nodes_in(result)):
+    parts = (result,) if isinstance(result, Node) else tuple(nodes_in(result))
+    if parts:
         call = (owner, get_ident(), start, next(CLOCK))
         for node in parts:
             if node.stamp > start and node.op is not None:
                 node.call = (call, node.call)
+                for _, x in node.edges:  # the graph of a gradient may do without the result itself
+                    if x.stamp > start and x.op is not None and (x.call is None or x.call[0] is not call):
+                        x.call = (call, x.call)
 
 
 def nodes_in(result: Any) -> Iterator[Node]:
@@ -122,7 +123,7 @@ def nodes_in(result: Any) -> Iterator[Node]:
 
 
 def calls_of(node: Node) -> Iterator[Call]:
-    """The calls that returned a node, the outermost first."""
+    """The calls that a node knows of, the outermost first."""
     noted = node.call
     while noted is not None:
         call, noted = noted

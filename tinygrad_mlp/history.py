@@ -18,6 +18,9 @@ from .files import replace_file
 __all__ = ["PARTS", "History", "split_name"]
 
 PARTS = ("train", "validation", "test")
+MEASURED = ("loss", "accuracy")
+"""Quantities that are measured on a part of the data: without one, nobody knows on which."""
+
 UNITS = ("epoch", "step")
 LIMIT = 2**28  # bytes: the longest file that is read
 FORMAT = "tinygrad_mlp.history"
@@ -27,8 +30,8 @@ class History:
     """The numbers of one training: loss, accuracy and others, of the parts train, validation and test.
 
     A series is named by its part and its quantity, ``train_loss``, ``validation_accuracy``; what belongs to the run as a whole has
-    no part and no underscore, ``lr``. All are recorded by epoch, or all by step; an epoch may be a fraction, 2.5. Not every
-    record needs every series.
+    no part and no underscore, ``lr``. A loss and an accuracy need a part. All are recorded by epoch, or all by step; an epoch may
+    be a fraction, 2.5. Not every record needs every series.
 
     Parameters
     ----------
@@ -71,8 +74,13 @@ class History:
         Raises
         ------
         UnknownNameError, TensorTypeError, SettingError
-            For an unknown part, what is no number, an epoch that lies before the last. Nothing has been recorded then.
+            For an unknown part, a loss or accuracy without a part, what is no number, an epoch that lies before the last. Nothing
+            has been recorded then.
         """
+        for name in values:
+            if name in MEASURED:
+                known = " or ".join(f"{part}_{name}=…" for part in PARTS[1:])
+                raise UnknownNameError(f"the {name} of which part of the data? write {PARTS[0]}_{name}=… ({known})")
         by, at = self._place(epoch, step)
         checked = {name: number(name, value) for name, value in values.items() if split_name(name)}
         if not checked:

@@ -88,6 +88,8 @@ def function_in(target: str) -> Computation:
         raise DataError(f"{path}: {did_you_mean('function', title, known)}")
     if not callable(function):
         raise DataError(f"{path}: {title} is no function but {type(function).__name__}")
+    if inspect.iscoroutinefunction(function):
+        raise DataError(f"{path}: {title} is a coroutine: define a function that returns the loss itself")
     if isinstance(function, type):
         raise DataError(f"{path}: {title} is a class: define a function that returns the loss")
     return Computation(function, examples(module, function, path), module, f"{path}:{title}")

@@ -70,7 +70,7 @@ def add(commands: Any) -> None:
     picture.add_argument("--direction", choices=DIRECTIONS, default="TB", help="from top to bottom (default) or left to right")
     picture.add_argument("--theme", choices=THEMES, default="auto", help="auto (default) follows the reader's system")
     picture.add_argument("--layout", choices=LAYOUTS, default="own", help="own (default), or dot: placed by Graphviz")
-    picture.add_argument("--title", default="", metavar="TEXT", help="what stands above the picture")
+    picture.add_argument("--title", default="", metavar="TEXT", help="what the picture is called")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -102,6 +102,12 @@ def run(arguments: argparse.Namespace) -> int:
     except REFUSED as error:
         print(f"tinygrad-mlp: {error}", file=sys.stderr)
         return 2
+    except MemoryError as error:
+        print(f"tinygrad-mlp: there is not enough memory: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tinygrad-mlp: interrupted, nothing written", file=sys.stderr)
+        return 130
     if arguments.open and not webbrowser.open(Path(path).resolve().as_uri()):
         print(f"tinygrad-mlp: no browser was found: open {path} by hand", file=sys.stderr)
     return 0

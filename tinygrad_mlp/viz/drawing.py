@@ -6,12 +6,13 @@ import functools
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from ..chainrule import Derivation
-from ..errors import DataError, SettingError, TensorTypeError, did_you_mean
+from ..errors import DataError, SettingError, TensorTypeError, UnknownNameError, did_you_mean
 from ..files import replace_file
 from ..modes import recording
 from ..nn import Module
@@ -77,7 +78,7 @@ def draw(
         :func:`tinygrad_mlp.check.diagnose` has found, or gradients by hand, by the parameters' names; differences of the
         recorded graph are taken for the last two.
     title : str
-        Stands above the picture.
+        What the picture is called: the heading of the page, the title of the SVG for screen readers.
     direction : str
         ``"TB"`` from top to bottom, ``"LR"`` from left to right.
     theme : str
@@ -102,18 +103,10 @@ def draw(
     drawing of L: 2 operations, 2 parameters
     >>> g.save("graph.svg")  # doctest: +SKIP
     """
-    for what, given, known in (("detail", detail, DETAILS), ("direction", direction, DIRECTIONS), ("theme", theme, THEMES),
-                               ("layout", layout, LAYOUTS)):  # fmt: skip
-        if given not in known:
-            raise did_you_mean(what, given, known)
-    if any(not isinstance(name, str) for name in names or ()):
-        raise SettingError(f"names= is a dict of name to what is called so (got {list(names or ())[:3]})")
-    frame = sys._getframe(1)
-    around = [dict(names or {}), variables_of(frame), frame.f_globals]
-    graph = described(y, examples, around, detail == "full", parameters, gradients, gradient, title, compare)
-    graph["detail"], graph["direction"] = detail, direction
-    fit(graph, expand, fold, modules=detail == "module")
-    return Drawing(graph, theme=theme, layout=layout)
+    return drawn(
+        y, examples, sys._getframe(1), detail=detail, expand=expand, fold=fold, parameters=parameters, gradients=gradients,
+        gradient=gradient, names=names, compare=compare, title=title, direction=direction, theme=theme, layout=layout,
+    )  # fmt: skip
 
 
 def play(y: Any, *examples: Any, **settings: Any) -> Drawing:
@@ -122,17 +115,50 @@ def play(y: Any, *examples: Any, **settings: Any) -> Drawing:
     In a notebook it shows itself; elsewhere write ``tg.play(loss).save("graph.html")`` and open the file. By default its
     gradients are compared with numeric differences.
     """
-    frame = sys._getframe(1)
-    names = {**frame.f_globals, **variables_of(frame), **(settings.pop("names", None) or {})}
-    drawing = draw(y, *examples, names=names, **{"compare": None if isinstance(y, Derivation) else "numeric", **settings})
+    compare = None if isinstance(y, Derivation) else "numeric"
+    drawing = drawn(y, examples, sys._getframe(1), **{**(draw.__kwdefaults__ or {}), "compare": compare, **settings})
     drawing.interactive = True
     return drawing
+
+
+def drawn(
+    y: Any,
+    examples: Sequence[Any],
+    frame: FrameType,
+    *,
+    detail: str,
+    expand: Expand,
+    fold: bool,
+    names: Mapping[str, Any] | None,
+    direction: str,
+    theme: str,
+    layout: str,
+    **what: Any,
+) -> Drawing:
+    """What draw() and play() do; names are looked up in the frame of their caller."""
+    settings = {
+        "detail": (detail, DETAILS),
+        "direction": (direction, DIRECTIONS),
+        "theme": (theme, THEMES),
+        "layout": (layout, LAYOUTS),
+    }
+    for setting, (given, known) in settings.items():
+        if given not in known:
+            raise did_you_mean(setting, given, known)
+    if any(not isinstance(name, str) for name in names or ()):
+        raise SettingError(f"names= is a dict of name to what is called so (got {list(names or ())[:3]})")
+    around = [dict(names or {}), variables_of(frame), frame.f_globals]
+    graph = described(y, examples, around, full=detail == "full", **what)
+    graph["detail"], graph["direction"] = detail, direction
+    fit(graph, expand, fold, modules=detail == "module")
+    return Drawing(graph, theme=theme, layout=layout)
 
 
 def described(
     y: Any,
     examples: Sequence[Any],
     around: Sequence[Mapping[str, Any]],
+    *,
     full: bool,
     parameters: bool,
     gradients: bool,
@@ -289,8 +315,11 @@ class Drawing:
         """
         path = Path(path)
         suffix = path.suffix.lower()
+        if not suffix:
+            known = " ".join(FORMS)
+            raise UnknownNameError(f"unknown kind of file: the suffix says what is written, one of {known} (got {path.name!r})")
         if suffix not in FORMS:
-            raise did_you_mean("kind of file", suffix or path.name, FORMS)
+            raise did_you_mean("kind of file", suffix, FORMS)
         replace_file(path, FORMS[suffix](self))
         return path
 

@@ -201,7 +201,7 @@ class Notebook:
     """One output of a cell, a picture that is replaced."""
 
     def __init__(self, history: History, total: float | None, display: Any) -> None:
-        require("matplotlib", "demos", "the live view in a notebook")
+        require("matplotlib", "pictures", "the live view in a notebook")
         self.history, self.total, self.display = history, total, display
         self.clock = Clock(history, total)
         self.handle: Any = None
@@ -222,6 +222,7 @@ class Notebook:
     def draw(self) -> None:
         """The picture of now, in the place of the one before."""
         from .plots import histories
+        from .plots.figures import wrapped
 
         panels = histories(self.history)
         if self.total is not None:
@@ -229,7 +230,7 @@ class Notebook:
             for ax in panels:
                 ax.set_xlim(first - 0.03 * (end - first), end)
         title = "  ".join(filter(None, (self.history.name, self.clock.told())))
-        panels.figure.suptitle(title, fontsize=10)
+        panels.figure.suptitle(wrapped(title, 50 * len(panels)), fontsize=10)
         picture = self.display.Image(data=panels._repr_png_(), format="png")
         if self.handle is None:
             self.handle = self.display.display(picture, display_id=True)

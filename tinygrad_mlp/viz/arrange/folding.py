@@ -95,7 +95,8 @@ def fold_runs(outline: Outline) -> None:
         for run in reversed(runs(signs)):
             first = run.start + run.period
             units = [children[i : i + run.period] for i in range(first, run.start + run.period * (run.repeats - 1), run.period)]
-            if units and links.is_chain(first, run.period, len(units)):
+            leaves = all(is_leaf(outline, item) for unit in units for item in unit)
+            if units and (leaves or links.is_chain(first, run.period, len(units))):
                 fold(outline, parent, units)
 
 
@@ -181,13 +182,16 @@ def fold(outline: Outline, parent: str | None, units: Sequence[Sequence[str]]) -
     """Put a run into a closed group, which opens into its units, or into stretches of them."""
     group = new_group(outline, parent, "fold")
     outline.put_around(group, [item for unit in units for item in unit])
-    unit = " → ".join(title_of(outline, item) for item in units[0] if not is_leaf(outline, item))
-    names = [
-        outline.groups[item]["title"] if item in outline.groups else outline.nodes[item]["name"]
-        for item in (units[0][0], units[-1][0])
-    ]
-    group["title"] = f"{names[0]} … {names[1]}" if all(names) and names[0] != names[1] else f"{len(units):,} times the same"
-    group["subtitle"] = f"({unit}) × {len(units):,}"
+    if all(is_leaf(outline, item) for item in units[0]):
+        kinds = {outline.nodes[item]["kind"] for unit in units for item in unit}
+        group["title"] = number_word(sum(map(len, units)), kinds.pop() if len(kinds) == 1 else "input")
+    else:
+        unit = " → ".join(title_of(outline, item) for item in units[0] if not is_leaf(outline, item))
+        ends = [
+            outline.groups[i]["title"] if i in outline.groups else outline.nodes[i]["name"] for i in (units[0][0], units[-1][0])
+        ]
+        group["title"] = " … ".join(ends) if all(ends) and ends[0] != ends[1] else f"{len(units):,} times the same"
+        group["subtitle"] = f"({unit}) × {len(units):,}"
     for item in outline.children[group["id"]]:
         if item in outline.groups:
             outline.groups[item]["open"] = False
@@ -249,7 +253,6 @@ def name_stretch(outline: Outline, group: Group) -> None:
     """A stretch is called after its first and last operation."""
     steps = [n for n in outline.inside(group["id"]) if n["kind"] == "op"]
     group["title"] = f"{steps[0]['op']} … {steps[-1]['op']}" if steps else "inputs and parameters"
-    group["subtitle"] = f"a stretch of {number_word(len(steps), 'operation')}" if steps else ""
 
 
 def new_group(outline: Outline, parent: str | None, kind: str) -> Group:
@@ -332,7 +335,7 @@ def describe(outline: Outline, group: Group) -> None:
     group["numbers"] = sum(n["value"]["size"] for n in parameters)
     group["shape"] = list(steps[-1]["shape"]) if steps else None
     gradients = [n["gradient"] for n in nodes if n["gradient"] is not None]
-    if any(s["nan"] or s["inf"] for s in [*gradients, *(n["value"] for n in nodes)]):
+    if any(s["nan"] or s["inf"] for s in gradients) or any(n["value"]["nan"] for n in nodes):
         group["warn"] = "nan"
     elif gradients and all(s["zeros"] == s["size"] for s in gradients):
         group["warn"] = "zero"

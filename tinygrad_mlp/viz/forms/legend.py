@@ -59,6 +59,8 @@ def legend_of(graph: Mapping[str, Any], view: Mapping[str, Any], wide: float) ->
         ways += "; gradients flow back along them; g = the gradient that arrives at an operation's output, dx = what it sends to x"
     if any(edge["sign"] for edge in view["edges"]):
         ways += "; the sign at an arrow's head names the argument"
+    if any(len(edge["members"]) > 1 for edge in view["edges"]):
+        ways += "; × n: so many arrows in one, with the largest gradient"
     setter.paragraph(ways)
     setter.paragraph(summary(graph, view))
     setter.paragraph(graph["why"])

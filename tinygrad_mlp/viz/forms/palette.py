@@ -61,8 +61,8 @@ PALETTE = {
         parameter-fill #12391f   parameter-line #7ddc98   tensor-fill #0d1117      tensor-line #9aa4af
         linear-fill #1c2a5e      linear-line #91a7ff      arithmetic-fill #0d3a44  arithmetic-line #66d9e8
         activation-fill #4a2c08  activation-line #ffb56b  reduction-fill #33205c   reduction-line #c4a7ff
-        shape-fill #2b323b       shape-line #9aa4af       loss-fill #521818        loss-line #ff9a9a
-        custom-fill #4d1433      custom-line #ff9ecb      other-fill #38341a       other-line #d6c97a
+        shape-fill #2b323b       shape-line #9aa4af       loss-fill #521822        loss-line #ff8f9e
+        custom-fill #4a1445      custom-line #f79cf0      other-fill #38341a       other-line #d6c97a
         module-fill #232b36      module-line #a8b3bf
         edge-0 #8a7a60  edge-1 #b07d35  edge-2 #dd8a2b  edge-3 #ffb86b  edge-4 #ffe0b0
         edge-none #8b949e  edge-zero #9aa4af  edge-nan #ff6fa5  edge-unknown #8b949e

@@ -60,17 +60,19 @@ def call_tree(nodes: Iterable[Node], variables: Sequence[Mapping[str, Any]]) -> 
 
 
 def name_calls(roots: list[Stretch], variables: Sequence[Mapping[str, Any]]) -> None:
-    """Give every call its title and path."""
+    """Give every call its title and path. A module that is called again is ``name@2``, another one of the same name ``name#2``."""
     stack: list[tuple[list[Stretch], Stretch | None]] = [(roots, None)]
     while stack:
         siblings, parent = stack.pop()
-        seen: dict[str, int] = {}
+        seen: dict[str, dict[Any, int]] = {}
         names = names_inside(parent.module) if parent is not None and parent.module is not None else {}
         for call in siblings:
             title = names.get(call.owner, "") if call.module is not None else str(call.owner)
             title = title or (variable_of(call.owner, variables) if parent is None else "") or type(call.owner).__name__.lower()
-            seen[title] = seen.get(title, 0) + 1
-            call.title = title if seen[title] == 1 else f"{title}@{seen[title]}"
+            owners = seen.setdefault(title, {})
+            owners[call.owner] = times = owners.get(call.owner, 0) + 1
+            number = list(owners).index(call.owner) + 1 if call.module is not None else 1
+            call.title = title + (f"#{number}" if number > 1 else "") + (f"@{times}" if times > 1 else "")
             call.path = f"{parent.path}.{call.title}" if parent is not None else call.title
             stack.append((call.inside, call))
 
@@ -87,12 +89,30 @@ def names_inside(module: Module) -> dict[Any, str]:
 
 
 def variable_of(owner: Any, variables: Sequence[Mapping[str, Any]]) -> str:
-    """The variable that holds an object; empty if none does."""
+    """The variable that holds an object, or holds it inside a list, a dict or a module: ``models.0``; empty if none does."""
     for space in variables:
         for name, value in space.items():
             if value is owner and not name.startswith("_") and name != "self":
                 return name
+    for space in variables:
+        for name, value in space.items():
+            if not name.startswith("_"):
+                for part, thing in held_by(value):
+                    if thing is owner:
+                        return part if name == "self" else f"{name}.{part}"
     return ""
+
+
+def held_by(value: Any) -> Iterator[tuple[str, Any]]:
+    """The modules in a list, a dict, a module, or an object whose method is running, with their names."""
+    if isinstance(value, Module):
+        yield from ((name, part) for name, part in value.named_modules() if name)
+    elif isinstance(value, (list, tuple)) and len(value) <= 1000:
+        yield from ((str(i), part) for i, part in enumerate(value) if isinstance(part, Module))
+    elif isinstance(value, dict) and len(value) <= 1000:
+        yield from ((str(key), part) for key, part in value.items() if isinstance(part, Module))
+    elif not isinstance(value, type) and isinstance(inside := getattr(value, "__dict__", None), dict) and len(inside) <= 1000:
+        yield from ((name, part) for name, part in inside.items() if isinstance(part, Module))
 
 
 def owners(nodes: Iterable[Node], roots: list[Stretch]) -> dict[Node, Stretch]:
@@ -146,12 +166,14 @@ def owners_by_results(calls: Sequence[Stretch]) -> dict[Node, Stretch]:
 
 def parameter_titles(roots: list[Stretch]) -> dict[Node, str]:
     """The dotted names of the parameters of all modules that were called, with the module's in front if there are several."""
-    once = {call.module: call for call in reversed(roots) if call.module is not None}
-    outer = [call for module, call in reversed(once.items()) if module.parameters()]
+    once = {call.module: call.title.partition("@")[0] for call in reversed(roots) if call.module is not None}
+    outer = {module: title for module, title in reversed(once.items()) if module.parameters()}
     found: dict[Node, str] = {}
-    for call in outer:
-        for name, parameter in call.module.named_parameters() if call.module is not None else ():
-            found.setdefault(parameter, f"{call.title}.{name}" if len(outer) > 1 else name)
+    for module, title in outer.items():
+        bare = type(module).__module__.startswith(f"{__name__.partition('.')[0]}.nn") and len(list(module.named_modules())) == 1
+        alone = len(outer) == 1 and "." not in title and not bare  # one layer by itself has no frame that would tell its name
+        for name, parameter in module.named_parameters():
+            found.setdefault(parameter, name if alone else f"{title}.{name}")
     return found
 
 

@@ -19,6 +19,7 @@ from .comparing import Slope, numeric_slopes, operation
 from .formulas import Formulas, Told, category, letters
 from .ir import VERSION, Edge, Graph, Group, Node
 from .labels import box_size, label_width, leaf_lines, operation_lines, shorten
+from .measure import visible
 from .numbers import brief, json_number, statistics
 from .rehearsal import Naive, Rehearsal, naive, rehearse
 from .titles import by_use, heading, source_line
@@ -75,7 +76,8 @@ class Capture:
             self.seeds, self.why = {}, "gradients were not asked for"
         if self.seeds:
             self.passed = rehearse(self.order, self.seeds)
-            if len(self.made) <= NAIVE_UP_TO:
+            sums = any(len(edges) > 1 and node.op is not None for node, edges in self.passed.arrivals.items())
+            if sums and len(self.made) <= NAIVE_UP_TO:
                 self.naive = naive(self.order, self.seeds, self.passed)
         self.uses: dict[Any, list[tuple[Recorded, int]]] = {}
         for node in self.made:
@@ -83,6 +85,7 @@ class Capture:
                 self.uses.setdefault(key_of(x), []).append((node, i))
         self.rank = {e: (i, len(es)) for es in self.passed.arrivals.values() for i, e in enumerate(es, 1)}
         self.objects = known_objects((), *variables)
+        self.given = {id(value): name for name, value in variables[0].items()} if variables else {}
         self.roots = call_tree(self.made, variables)
         self.owner = owners([x for x in self.uses if isinstance(x, Recorded)] + self.order, self.roots)
         self.titles = parameter_titles(self.roots)
@@ -109,7 +112,7 @@ class Capture:
         dissolve(self.roots)
         ramp = graded(self.edges)
         return {
-            "version": VERSION, "title": title or heading(self.outputs, self.roots, self.variables),
+            "version": VERSION, "title": visible(str(title)) or heading(self.outputs, self.roots, self.variables),
             "detail": "full" if self.full else "op", "direction": "TB",
             "gradients": bool(self.seeds), "why": self.why, "counts": self.counts(), "ramp": ramp,
             "loss": self.loss(), "bad": bad, "nodes": self.nodes, "edges": self.edges, "groups": groups,
@@ -132,7 +135,7 @@ class Capture:
         for i, array in enumerate(node.arrays or ()):
             x = tracked.get(i, node.inputs[i])
             if isinstance(x, Recorded):
-                if self.with_parameters or not isinstance(x, Parameter):
+                if self.with_parameters or not (isinstance(x, Parameter) and x.op is None and x.tracked):
                     yield i, x
             elif isinstance(array, np.ndarray):
                 yield i, x if isinstance(x, np.ndarray) else array
@@ -160,7 +163,7 @@ class Capture:
         tracked = isinstance(x, Recorded) and x.tracked
         attribute = attribute_name(x, self.owner.get(user)) if user is not None else ""
         # a leaf with a gradient is a parameter if a module has it, and where there are no modules
-        owned = isinstance(x, Parameter) or (tracked and (not self.titles or attribute != ""))
+        owned = key in self.titles or (tracked and (isinstance(x, Parameter) or not self.titles or attribute != ""))
         kind = "parameter" if owned else "input" if tracked or (array.dtype.kind in "fc" and array.ndim) else "constant"
         name = self.titles.get(key, "") or attribute or self.objects.get(id(x), "")
         shown = name or by_use(user, place, kind)
@@ -199,6 +202,8 @@ class Capture:
         lines = operation_lines(
             op.name, name, told.formula, told.derivatives, node.array.shape, box["value"], box["gradient"], self.arrivals(node)
         )
+        if node.array.dtype.kind == "c":
+            lines.append(("muted", "sizes of complex numbers; g, dx: conjugates"))
         box["lines"] = lines if not self.full else [line for line in lines if line[0] in ("title", "formula", "derivative")]
         box["width"], box["height"] = box_size(box["lines"])
         drawn = sum(1 for _ in self.drawn_inputs(node))
@@ -211,7 +216,7 @@ class Capture:
 
     def name_of(self, node: Recorded) -> str:
         """What a result is called: the variable that the user's line stores it in, or one that holds it."""
-        return self.stored.get(node, "") or self.objects.get(id(node), "")
+        return self.given.get(id(node), "") or self.stored.get(node, "") or self.objects.get(id(node), "")
 
     def result(self, node: Recorded, box: Node, arrived: Array | None) -> None:
         """The box of an operation's result, and the edge to it."""
@@ -301,7 +306,7 @@ class Capture:
     def loss(self) -> float | str | None:
         """The value of a single output with one entry."""
         alone = self.outputs[0].array if len(self.outputs) == 1 else np.zeros(0)
-        return json_number(alone.ravel()[0].item()) if alone.size == 1 else None
+        return json_number(alone.ravel()[0].item()) if alone.size == 1 and alone.dtype.kind != "c" else None
 
     def first_bad(self) -> dict[str, str] | None:
         """Where a NaN begins, or an infinity that reaches the end: in an input, in a result, or else on the way back.
@@ -338,8 +343,8 @@ class Capture:
             return None
         steps = [
             {
-                "node": self.ids[v.node], "arrived": v.arrived, "of": v.of, "gradient": brief(v.gradient), "early": v.arrived < v.of,
-                "sent": [{"argument": i, "gradient": brief(g)} for i, g in v.sent],
+                "node": self.ids[v.node], "arrived": v.arrived, "of": v.of, "gradient": brief(v.gradient),
+                "early": v.arrived < v.of, "sent": [{"argument": i, "gradient": brief(g)} for i, g in v.sent],
             }
             for v in self.naive.steps
         ]  # fmt: skip
@@ -390,6 +395,8 @@ def checked_seeds(outputs: Sequence[Recorded], given: Sequence[Array | None] | N
             whys.append("the output is complex: give gradient=")
         elif node not in found:
             found[node] = np.ones_like(node.array)
+    if len(found) > 1 and given is None:
+        return found, f"the gradients are those of the sum of {len(found)} outputs; for one alone give gradient=[1, None]"
     if found and whys:
         return found, f"gradients of {len(found)} of {len(outputs)} outputs; for the rest: {whys[0]}"
     return found, "" if found else whys[0]

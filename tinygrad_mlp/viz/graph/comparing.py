@@ -57,7 +57,7 @@ class Slope(NamedTuple):
     def ok(self) -> bool:
         """Whether the gradient is the derivative, as far as differences can tell; at a kink, between those of both sides."""
         if not self.finite:
-            return math.isfinite(self.numeric) == math.isfinite(self.autograd)
+            return True  # there is nothing to compare
         if self.difference <= TOLERANCE or abs(self.numeric - self.autograd) <= self.noise:
             return True
         low, high = sorted((self.left, self.right))
@@ -123,7 +123,7 @@ def doubled(x: Any) -> Any:
 
 def compared(
     given: Any, graph: Graph, gradients: Mapping[str, Array] | None = None, slopes: Mapping[str, Slope] | None = None
-) -> dict[str, Any] | None:
+) -> dict[str, Any]:
     """The table, from a Comparison, a Diagnosis, a dict of gradients by hand, or (None) numeric differences alone.
 
     Parameters
@@ -161,15 +161,16 @@ def compared(
 
 def by_hand(
     manual: dict[str, Any], by_name: dict[str, str], graph: Graph, gradients: Mapping[str, Array], slopes: Mapping[str, Slope]
-) -> dict[str, Any] | None:
+) -> dict[str, Any]:
     """Gradients by hand and numeric differences beside the engine's."""
     for name in manual:
         if name not in by_name:
             raise did_you_mean("parameter of the graph", name, by_name)
-    if not manual and not slopes:
-        return None
-    if not gradients:
-        return {"verdict": f"There are no gradients to compare with: {graph['why']}.", "header": [], "rows": [], "notes": []}
+    why = "" if gradients else f"There are no gradients to compare with: {graph['why']}."
+    if gradients and not manual and not slopes:
+        why = "Not compared: numeric differences are of real numbers, and of graphs that can be run again often enough."
+    if why:
+        return {"verdict": why, "header": [], "rows": [], "notes": []}
     header = ["parameter", "shape", "‖gradient‖"]
     header += ["by hand"] * bool(manual) + ["numeric slope", "autograd's", "difference"] * bool(slopes)
     rows: list[dict[str, Any]] = []
@@ -192,13 +193,15 @@ def by_hand(
                 ok = False
                 wrong["numerically"].append(node["name"])
         rows.append(row_of(cells, ok, node["id"]))
+    named = [(node["name"], slopes[node["id"]]) for node in graph["nodes"] if node["id"] in slopes]
     said = [f"{', '.join(names)}: the gradient {how} differs from autograd's." for how, names in wrong.items() if names]
     agreed = " and with ".join([f"the {len(manual)} by hand"] * bool(manual) + ["numeric differences"] * bool(slopes))
+    open_ones = [graph_name for graph_name, slope in named if not slope.finite]
     whole = f"All {len(rows)} gradients" if len(rows) > 1 else "The gradient"
+    if open_ones and not said:
+        said = [f"{', '.join(open_ones)}: not finite, so there is nothing to compare."]
     verdict = " ".join(said) or f"{whole}: autograd agrees with {agreed}."
     notes = ["Numeric: central differences in float64 along one random direction of each parameter."] if slopes else []
-    if any(not slope.finite for slope in slopes.values()):
-        notes.append("Where a gradient is not finite, there is nothing to compare.")
     return {"verdict": verdict, "header": header, "rows": rows, "notes": notes}
 
 

@@ -175,4 +175,12 @@ def loads(text: str) -> Graph:
         raise DataError("this is no description of a graph: write it with drawing.save('graph.json')")
     if graph["version"] != VERSION:
         raise DataError(f"this description has version {graph['version']}, but version {VERSION} is read here: draw it again")
+    for kind, fields in (("nodes", Node), ("edges", Edge), ("groups", Group)):
+        for part in graph[kind]:
+            if not isinstance(part, dict) or not fields.__annotations__.keys() <= part.keys():
+                raise DataError(f"this is no whole description: one of its {kind} lacks something (got {str(part)[:60]})")
+    if not Graph.__annotations__.keys() <= graph.keys():
+        raise DataError(
+            f"this is no whole description: {', '.join(sorted(Graph.__annotations__.keys() - graph.keys()))} is missing"
+        )
     return graph  # type: ignore[return-value]  # written by dumps

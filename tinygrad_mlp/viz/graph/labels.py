@@ -90,8 +90,10 @@ def number_lines(values: Statistics, gradient: Statistics | None, name: str, arr
         lines.append(("gradient", values_line(gradient, "grad")))
     elif gradient is not None and arrivals > 1 and gradient["rms"] is not None:  # the arrows have only its parts
         lines.append(("gradient", f"grad RMS {short(gradient['rms'])}, a sum of {arrivals}"))
+    if values["inf"] and not values["nan"]:  # no alarm: a mask may be −∞
+        lines.append(("muted", f"{values['inf']:,} of {values['size']:,} infinite"))
     for what, found in (("value", values), ("gradient", gradient)):
-        if found is not None and (found["nan"] or found["inf"]):
+        if found is not None and (found["nan"] or (found["inf"] and what == "gradient")):
             bad = [f"{n:,} {word}" for n, word in ((found["nan"], "NaN"), (found["inf"], "∞")) if n]
             lines.append(("warn", f"⚠ {what}: {', '.join(bad)}" + (f" of {found['size']:,}" if found["size"] > 1 else "")))
     return lines
@@ -101,7 +103,8 @@ def leaf_lines(
     title: str, shape: Sequence[int], dtype: str, values: Statistics, gradient: Statistics | None, arrivals: int = 0
 ) -> list[Line]:
     """An input, a parameter, a constant, or a result's own box."""
-    return [("title", shorten(title, 28)), ("muted", shape_text(shape, dtype)), *number_lines(values, gradient, "", arrivals)]
+    size = f"|{shorten(title, 20)}|" if dtype.startswith("complex") else ""  # of complex numbers the absolute value is shown
+    return [("title", shorten(title, 28)), ("muted", shape_text(shape, dtype)), *number_lines(values, gradient, size, arrivals)]
 
 
 def operation_lines(
@@ -134,10 +137,11 @@ def group_lines(group: Group) -> list[Line]:
     lines: list[Line] = [("title", f"▸ {shorten(group['title'], 40)}")]
     if group["subtitle"]:
         lines.append(("class", shorten(group["subtitle"], 48)))
-    told = [number_word(group["operations"], "operation")]
+    told = [number_word(group["operations"], "operation")] if group["operations"] else []
     if group["numbers"]:
         told.append(number_word(group["numbers"], "parameter"))
-    lines.append(("muted", ", ".join(told)))
+    if told:
+        lines.append(("muted", ", ".join(told)))
     if group["shape"] is not None:
         lines.append(("muted", f"→ {shape_text(group['shape'])}"))
     if group["warn"]:

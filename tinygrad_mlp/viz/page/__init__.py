@@ -65,7 +65,7 @@ def bare(source: str) -> str:
 
 @functools.cache
 def style() -> str:
-    """The style sheet: the colours of the drawing, light and dark, and the rules of the page."""
+    """The style sheet, without spaces that mean nothing: the colours of the drawing, light and dark, and the rules of the page."""
     light, dark = paint("light"), paint("dark")
     colours = " ".join(f"--{name}: light-dark({colour}, {dark[name]});" for name, colour in light.items())
     rules = [
@@ -77,7 +77,7 @@ def style() -> str:
     rules += [f".{kind} > .box {{ fill: var(--{kind}-fill); stroke: var(--{kind}-line); }}" for kind in KINDS]
     rules += [f"#graph .{style} {{ fill: var(--{ink}); }}" for style, ink in INK.items()]
     rules += [f".{edge} > .line {{ stroke: var(--{edge}); }} .{edge} > .head {{ fill: var(--{edge}); }}" for edge in EDGES]
-    return "\n".join(rules) + "\n" + resource("style.css")
+    return re.sub(r"\s*([{};,])\s*|(?<=:)\s+", r"\1", "\n".join(rules) + "\n" + resource("style.css"))
 
 
 @functools.cache

@@ -5,7 +5,7 @@ const LIMITS = { layout: 1500, boxes: 3000 };
 const TABS = /** @type {const} */ (["step", "node", "compare", "list"]);
 const KEYS = [
   ["→  ←", "one step on, one step back"], ["space", "play or pause"], ["Home  End", "to the beginning, to the end"], ["Enter", "open or close the module in focus; show the node in focus"],
-  ["f", "fit everything"], ["+  −", "zoom"], ["/", "search"], ["Esc", "clear"], ["?", "this help"],
+  ["f", "fit (not below half size)"], ["+  −", "zoom"], ["/", "search"], ["Esc", "clear"], ["?", "this help"],
 ];
 
 class App {
@@ -100,6 +100,8 @@ class App {
     slider.max = String(timeline.last);
     slider.value = String(at);
     slider.setAttribute("aria-valuetext", stepLine(timeline, at));
+    need("legend", HTMLElement).classList.toggle("playing", at > 0 && at < timeline.last);
+    need("legend", HTMLElement).classList.toggle("naively", at > 0 && timeline.naive);
     document.body.dataset["phase"] = timeline.step(at)?.phase ?? "whole";
     this.tell();
     this.point(this.pointed);

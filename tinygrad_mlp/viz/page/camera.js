@@ -2,6 +2,8 @@
 
 const ZOOM = { least: 0.1, most: 4, fit: 0.5, readable: 0.76, largest: 1.25 };
 const EDGE = 24;
+/** The small map: how wide and high it is at most, and from which width of the pane on it is there. */
+const MAP = { width: 120, height: 170, part: 0.15, from: 520 };
 
 class Camera {
   /**
@@ -46,10 +48,12 @@ class Camera {
     const pane = this.pane();
     const whole = Math.min((pane.width - 2 * EDGE) / this.size.width, (pane.height - 2 * EDGE) / this.size.height);
     this.zoom = Math.min(ZOOM.largest, Math.max(floor, whole));
-    const covered = whole < this.zoom ? this.map.width.baseVal.value + 24 : 0; // by the small map
+    this.#sizeMap();
+    const mapped = whole < this.zoom && pane.width >= MAP.from; // the small map covers the rest
     const wide = pane.width - this.size.width * this.zoom;
-    const room = wide - covered >= 2 * EDGE ? wide - covered : wide;
-    this.x = room >= 2 * EDGE ? room / 2 : Math.min(EDGE, Math.max(room - EDGE, pane.width / 2 - this.head * this.zoom));
+    const covered = mapped ? this.map.width.baseVal.value + 20 : 0;
+    const room = wide - covered >= 16 ? wide - covered : wide;
+    this.x = room >= 2 * EDGE || (room < wide) ? room / 2 : Math.min(EDGE, Math.max(room - EDGE, pane.width / 2 - this.head * this.zoom));
     this.y = Math.max(pane.height - this.size.height * this.zoom, 2 * EDGE) / 2;
     this.touched = false;
     this.apply();
@@ -110,7 +114,7 @@ class Camera {
     const { width, height } = this.size;
     const seen = this.x >= 0 && this.y >= 0 && this.x + width * this.zoom <= pane.width && this.y + height * this.zoom <= pane.height;
     const frame = this.map.querySelector(".seen");
-    this.map.classList.toggle("away", seen);
+    this.map.classList.toggle("away", seen || pane.width < MAP.from);
     if (!frame || seen) return;
     const box = { x: -this.x / this.zoom, y: -this.y / this.zoom, width: pane.width / this.zoom, height: pane.height / this.zoom };
     const left = Math.max(0, Math.min(width, box.x)), upper = Math.max(0, Math.min(height, box.y));
@@ -128,14 +132,19 @@ class Camera {
   mapOf(placed, frames) {
     this.size = { width: Math.max(placed.width, 1), height: Math.max(placed.height, 1) };
     const { width, height } = this.size;
-    const pane = this.pane();
-    const scale = Math.min(150 / width, (pane.width * 0.2) / width, 190 / height, (pane.height * 0.4) / height);
     const top = Object.values(placed.boxes).reduce((most, box) => ((box[1] ?? 0) < (most[1] ?? 0) ? box : most), [0, Infinity, 0, 0]);
     this.head = (top[0] ?? 0) + (top[2] ?? 0) / 2;
-    filled(this.map, { viewBox: `0 0 ${width} ${height}`, width: Math.max(24, width * scale), height: Math.max(24, height * scale) }, []);
+    this.#sizeMap();
     const boxes = Object.entries(placed.boxes).map(([id, [x, y, w, h]]) =>
       svgEl("rect", { class: frames.has(id) ? "frame" : "dot", x, y, width: w, height: h }));
     this.map.replaceChildren(...boxes, svgEl("rect", { class: "seen", "vector-effect": "non-scaling-stroke" }));
+  }
+
+  /** The size of the small map, as the pane is. */
+  #sizeMap() {
+    const { width, height } = this.size, pane = this.pane();
+    const scale = Math.min(MAP.width / width, (pane.width * MAP.part) / width, MAP.height / height, (pane.height * 0.4) / height);
+    filled(this.map, { viewBox: `0 0 ${width} ${height}`, width: Math.max(24, width * scale), height: Math.max(24, height * scale) }, []);
   }
 
   #listen() {

@@ -41,6 +41,7 @@ function heatMap(name, values, shape, truncated) {
     class: "heat", tabindex: 0, role: "img", "aria-label": `${name}: ${preview.slice(0, 12).map((x) => short(x)).join(", ")}${preview.length > 12 ? " …" : ""}`,
   }, ...cells);
   grid.style.setProperty("--columns", String(rows > 1 ? columns : Math.min(columns, 12)));
+  grid.style.setProperty("--rows", String(rows > 1 ? rows : Math.ceil(cells.length / 12)));
   grid.addEventListener("pointerover", (event) => choose(cells.indexOf(/** @type {HTMLElement} */ (event.target))));
   grid.addEventListener("focus", () => choose(Math.max(chosen, 0)));
   grid.addEventListener("keydown", (event) => {

@@ -20,6 +20,7 @@ function strokes(state, level) {
   if (state === "flow") return [`edge-${level}`, WIDTHS[level] ?? 2, ""];
   if (state === "zero") return ["edge-zero", 1.6, "9 5"];
   if (state === "nan") return ["edge-nan", 4.6, ""];
+  if (state === "later") return ["edge-later", 1, ""];
   return state === "none" ? ["edge-none", 1.4, "1.5 4"] : ["edge-unknown", 1.4, ""];
 }
 
@@ -181,15 +182,9 @@ class Scene {
   /** @param {SeenEdge} seen */
   #edge(seen) {
     const place = /** @type {PlacedEdge} */ (this.placed.edges[seen.id]);
-    const members = seen.members.map((id) => /** @type {GraphEdge} */ (this.model.edges.get(id)));
-    const facts = members.slice(0, 6).map((edge) => {
-      const source = this.model.node(edge.source);
-      return `${called(source)} → ${called(this.model.node(edge.target))}, argument ${edge.argument + 1}: ${flowText(edge, source)}`;
-    });
-    if (members.length > 6) facts.push(`and ${members.length - 6} more`);
     const end = place.points[place.points.length - 1] ?? [0, 0];
     const [dx, dy] = this.leftRight ? [-16, -7] : [-11, -6];
-    const made = svgEl("g", { class: "edge", "data-id": seen.id }, svgEl("title", {}, facts.join("\n")),
+    const made = svgEl("g", { class: "edge", "data-id": seen.id }, svgEl("title", {}),
       svgEl("path", { class: "touch", d: layout.path(place.points, this.model.graph.direction) }),
       svgEl("path", { class: "line", fill: "none" }), svgEl("polygon", { class: "head" }));
     if (seen.label && place.label) {
@@ -239,31 +234,56 @@ class Scene {
   #markNode(box, node, timeline, at) {
     const known = timeline.valueKnown(node.id, at);
     const { count, of, complete } = timeline.arrived(node.id, at);
-    const wrong = timeline.wrong(node.id) && complete && at > 0;
-    const key = `${known} ${count} ${complete} ${wrong} ${timeline.naive}`;
+    const naive = timeline.naive && at > 0 && node.gradient !== null;
+    const wrong = naive && timeline.wrong(node.id) && complete;
+    const visit = naive ? timeline.step(timeline.passedAt.get(node.id) ?? 0)?.naive : null;
+    const early = (visit?.early ?? false) && (timeline.passedAt.get(node.id) ?? 0) <= at;
+    const key = `${known} ${count} ${complete} ${wrong} ${naive} ${early}`;
     box.classList.toggle("waiting", !known);
     box.classList.toggle("wrong", wrong);
     if (box.dataset["state"] === key) return;
     box.dataset["state"] = key;
+    const spoilt = early || wrong || (naive && timeline.sequence(node.id).slice(0, count).some((edge) => timeline.spoilt(edge)));
     const shown = node.lines.map(([style, text]) => {
       if (style === "value" && !known) return text.includes(" = ") ? text.replace(/ = .*/s, " = ?") : "?";
-      if (style === "gradient" && !complete) return count ? "grad: a sum so far" : "grad = ?";
-      if (style === "gradient" && wrong) return "grad is wrong";
-      if (style === "warn" && !(text.includes("value") ? known : complete)) return "";
+      if (style === "gradient" && (early || wrong || !complete)) return count || complete ? this.#gradientLine(node, timeline, count, complete, early ? visit : null) : "grad = ?";
+      if (style === "warn" && !(text.includes("value") ? known : complete && !spoilt)) return "";
       return text;
     });
-    const running = node.value.size === 1 && count && !complete ? timeline.model.contributions(node.id).filter((edge) => timeline.sent(edge, at)).pop()?.running : null;
-    if (running && !timeline.naive) shown.splice(node.lines.findIndex((line) => line[0] === "gradient"), 1, `${minus(running.text)} so far`);
     box.querySelectorAll(":scope > text").forEach((text, i) => {
       text.textContent = shown[i] ?? "";
       text.classList.toggle("unknown", shown[i]?.endsWith("?") ?? false);
+      text.classList.toggle("bad", spoilt && node.lines[i]?.[0] === "gradient");
     });
+    filled(/** @type {Element} */ (box.querySelector("title")), {}, []).textContent =
+      nodeFacts(node, naive ? (count ? timeline.sum(node.id, count).text : "none yet") : null).join("\n");
     box.setAttribute("aria-label", [`${kindText(node)} ${node.name || node.title}`, ...shown].filter(Boolean).join(", "));
     box.querySelector(":scope > .sum")?.remove();
-    if (of > 1 && count > 0 && count < of) {
+    if (early || (of > 1 && count > 0 && count < of)) {
       box.append(svgEl("g", { class: "sum" }, svgEl("rect", { x: node.width - 22, y: -10, width: 34, height: 20, rx: 10 }),
-        svgEl("text", { x: node.width - 5, y: 4, "text-anchor": "middle", "font-size": 12, "font-weight": "bold" }, `${count}/${of}`)));
+        svgEl("text", { x: node.width - 5, y: 4, "text-anchor": "middle", "font-size": 12, "font-weight": "bold" }, `${early && visit ? visit.arrived : count}/${of}`)));
     }
+  }
+
+  /**
+   * A gradient in a box that is not, or not yet, the right one, no wider than the box: a sum so far; what was passed on too early;
+   * what the naive order ends with.
+   * @param {GraphNode} node
+   * @param {Timeline} timeline
+   * @param {number} count
+   * @param {boolean} complete
+   * @param {NaiveStep | null} [early]
+   */
+  #gradientLine(node, timeline, count, complete, early) {
+    const font = `bold 12px ${getComputedStyle(/** @type {Element} */ (this.fronts.querySelector("text"))).fontFamily}`;
+    const many = early ? early.arrived : count;
+    const { text, entries } = timeline.sum(node.id, many);
+    const brief = timeline.sum(node.id, many, 2).text;
+    const list = entries && entries.length > 1 && node.lines.some((line) => line[1].startsWith("grad = [")) ? `[${entries.map((x) => short(toNum(x), 2)).join(", ")}]` : text;
+    const texts = early ? [`passed on ${list}`, `g = ${list}`, `g = ${text}`, `g = ${brief}`]
+      : complete ? [`grad = ${list}`, `grad ${text}`, `grad ${brief}`, brief]
+        : [`${list} so far`, `${text} so far`, `${brief} so far`, `${brief} …`];
+    return fitted(node.value.size > 1 ? texts.map((each) => each.replace("= RMS", "RMS")) : texts, node.width - 10, font);
   }
 
   /**
@@ -281,16 +301,25 @@ class Scene {
     const members = seen.members.map((id) => /** @type {GraphEdge} */ (this.model.edges.get(id)));
     const flowing = members.filter((edge) => edge.gradient);
     const sent = flowing.length > 0 && flowing.every((edge) => timeline.sent(edge, at));
-    const spoilt = sent && at > 0 && members.some((edge) => timeline.tainted.has(timeline.model.sender(edge)));
-    const state = !flowing.length ? seen.state : sent ? seen.state : "unknown";
-    const [name, width, dashes] = strokes(spoilt ? "flow" : state, seen.level);
+    const spoilt = sent && at > 0 && members.some((edge) => timeline.spoilt(edge));
+    const label = spoilt ? this.#naiveLabel(seen, flowing, timeline) : { text: seen.label, level: seen.level };
+    const state = !flowing.length ? seen.state : sent ? seen.state : "later";
+    const [name, width, dashes] = strokes(spoilt ? "flow" : state, label.level);
     const hot = seen.members.some((id) => feeds.has(id));
     const classes = ["edge", state, name, sent ? "sent" : "", spoilt ? "spoilt" : "", hot ? `hot ${step?.phase}` : ""];
     if (lit && !members.some((edge) => lit.has(edge.source) && lit.has(edge.target))) classes.push("dim");
     made.setAttribute("class", classes.filter(Boolean).join(" "));
-    const key = `${name} ${hot} ${hot ? step?.phase : ""}`;
+    const key = `${name} ${hot} ${hot ? step?.phase : ""} ${label.text} ${timeline.naive}`;
     if (made.dataset["look"] === key) return;
     made.dataset["look"] = key;
+    const words = made.querySelector(".label");
+    if (words) words.textContent = minus(label.text);
+    const facts = members.slice(0, 6).map((edge) => {
+      const source = this.model.node(edge.source);
+      return `${called(source)} → ${called(this.model.node(edge.target))}, argument ${edge.argument + 1}: ${flowText(edge, source, timeline)}`;
+    });
+    if (members.length > 6) facts.push(`and ${members.length - 6} more`);
+    /** @type {Element} */ (made.querySelector("title")).textContent = facts.join("\n");
     const drawn = hot ? Math.max(width, 2.8) : width;
     const [points, corners] = headed(place.points, 5 + 1.9 * drawn, this.leftRight);
     const d = layout.path(points, this.model.graph.direction);
@@ -298,5 +327,20 @@ class Scene {
     made.querySelector(".head")?.setAttribute("points", corners);
     made.querySelector(".stream")?.remove();
     if (hot) made.querySelector(".head")?.before(svgEl("path", { class: "stream", d, fill: "none" }));
+  }
+  /**
+   * What the naive order sends along an edge: the largest of its members, in no more room than there is, and its step of the scale.
+   * @param {SeenEdge} seen
+   * @param {GraphEdge[]} flowing
+   * @param {Timeline} timeline
+   */
+  #naiveLabel(seen, flowing, timeline) {
+    const flows = flowing.map((edge) => /** @type {Brief} */ (timeline.flow(edge)));
+    const most = flows.reduce((best, flow) => (flow.nan > best.nan || (flow.nan === best.nan && flow.rms > best.rms) ? flow : best));
+    const { ramp } = this.model.graph;
+    const level = !ramp || ramp.low > ramp.high / 2 ? 2 : most.rms <= ramp.low ? 0 : Math.min(4, Math.floor((5 * Math.log(most.rms / ramp.low)) / Math.log(ramp.high / ramp.low)));
+    const entry = most.rows * most.columns === 1 ? most.preview[0] : undefined;
+    const text = most.nan ? "NaN!" : most.zero ? "0" : entry !== undefined && most.text.length > seen.label.length ? short(entry, 2) : most.text;
+    return { text: seen.members.length > 1 ? `${text} × ${seen.members.length}` : text, level };
   }
 }

@@ -82,3 +82,43 @@ function table(caption, header, rows, attributes = {}) {
   return el("table", attributes, caption ? el("caption", {}, caption) : null,
     el("thead", {}, el("tr", {}, ...header.map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...body));
 }
+
+/**
+ * Let a click on a heading sort the rows of a table by a column, a second one the other way round.
+ * @param {HTMLTableElement} made
+ * @param {(string | number)[][]} keys row by row
+ */
+function sortable(made, keys) {
+  const body = /** @type {HTMLTableSectionElement} */ (made.tBodies[0]), rows = [...body.rows];
+  const heads = [...made.querySelectorAll("th")];
+  heads.forEach((head, column) => {
+    head.replaceChildren(button(head.textContent, () => {
+      const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+      for (const each of heads) each.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+      const order = rows.map((_, i) => i).sort((i, j) => {
+        const a = keys[i]?.[column] ?? "", b = keys[j]?.[column] ?? "";
+        return sign * (typeof a === "number" && typeof b === "number" ? (a < b ? -1 : a > b ? 1 : 0) : String(a).localeCompare(String(b), "en", { numeric: true }));
+      });
+      body.append(...order.map((i) => /** @type {HTMLTableRowElement} */ (rows[i])));
+    }, { class: "sort" }));
+  });
+}
+
+const PEN = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+
+/**
+ * The first of several texts that is no wider than there is room; else the last one cut off.
+ * @param {string[]} texts
+ * @param {number} room
+ * @param {string} font as in CSS
+ */
+function fitted(texts, room, font) {
+  PEN.font = font;
+  const wide = (/** @type {string} */ text) => PEN.measureText(text).width;
+  const found = texts.find((text) => wide(text) <= room);
+  if (found !== undefined) return found;
+  let last = texts[texts.length - 1] ?? "";
+  while (last && wide(`${last}…`) > room) last = last.slice(0, -1);
+  return `${last}…`;
+}

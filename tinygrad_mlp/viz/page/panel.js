@@ -25,7 +25,7 @@ class Panel {
     const group = id === null ? undefined : this.model.groups.get(id);
     const edge = id === null ? undefined : this.model.edges.get(id);
     if (node) return this.#node(node, timeline, at);
-    if (group) return this.#group(group);
+    if (group) return this.#group(group, timeline, at);
     if (edge) return this.#edge(edge, timeline, at);
     return [el("p", { class: "muted" }, "Click a box, or an arrow, to see its numbers here.")];
   }
@@ -51,8 +51,8 @@ class Panel {
     return [
       el("h2", {}, calledFully(node)), el("dl", { class: "facts" }, ...told),
       ...(node.kind === "parameter" ? [el("p", {}, button("only paths through it", () => this.acts.paths(node.id)))] : []),
-      ...(node.formula ? [formulaBlock([node.formula], node.numbers && known ? [node.numbers] : [], "formula")] : []),
-      ...node.derivatives.map((line) => formulaBlock([...line.before, line.shown], line.numbers && complete && !timeline.naive ? [line.numbers] : [], "derivative")),
+      ...(node.formula ? [formulaBlock([readable(node.formula)], node.numbers && known ? [node.numbers] : [], "formula")] : []),
+      ...node.derivatives.map((line) => formulaBlock([...line.before.map(readable), line.shown], line.numbers && complete && !timeline.tainted.has(node.id) ? [line.numbers] : [], "derivative")),
       el("h3", {}, "Value"), known ? arrayFacts(`the value of ${called(node)}`, node.value, node.shape) : el("p", { class: "muted" }, "not computed yet at this step"),
       el("h3", {}, "Gradient"), this.#gradient(node, timeline, at, complete, count),
       ...(of > 1 ? [story.ledger(node.id, timeline, at)] : []),
@@ -68,19 +68,34 @@ class Panel {
    */
   #gradient(node, timeline, at, complete, count) {
     if (!node.gradient) return el("p", { class: "muted" }, node.tracked ? "none" : "no gradient flows here");
-    if (!complete) return el("p", { class: "muted" }, count ? "a sum that is not complete yet" : "not computed yet at this step");
+    if (!complete) return el("p", { class: "muted" }, count ? `a sum that is not complete yet: ${timeline.sum(node.id, count).text} so far` : "not computed yet at this step");
     if (at > 0 && timeline.wrong(node.id)) {
-      const wrong = this.model.graph.naive?.wrong.find((row) => row.node === node.id);
-      return el("p", { class: "alert" }, `wrong in the naive order${wrong ? `: ${briefText(wrong.naive, node.value.size)} instead of ${briefText(wrong.right, node.value.size)}` : ""}`);
+      return el("p", { class: "alert" }, `wrong in the naive order: ${timeline.sum(node.id, count).text} instead of ${sizeText(node.gradient)}`);
     }
     return arrayFacts(`the gradient of ${called(node)}`, node.gradient, node.shape);
   }
 
   /**
+   * A node's gradient in one number; in the naive order what there is of it.
+   * @param {GraphNode} node
+   * @param {Timeline} timeline
+   * @param {number} at
+   */
+  #gradientNow(node, timeline, at) {
+    if (!node.gradient) return "";
+    if (at === 0 || !timeline.naive) return sizeText(node.gradient);
+    const { count, complete } = timeline.arrived(node.id, at);
+    const { text } = timeline.sum(node.id, count);
+    return complete ? (timeline.wrong(node.id) ? el("span", { class: "bad" }, text) : text) : count ? `${text} so far` : "?";
+  }
+
+  /**
    * @param {Group} group
+   * @param {Timeline} timeline
+   * @param {number} at
    * @returns {Node[]}
    */
-  #group(group) {
+  #group(group, timeline, at) {
     const inside = this.model.inside(group.id);
     const operations = inside.filter((node) => node.kind === "op");
     const parameters = inside.filter((node) => node.kind === "parameter");
@@ -90,7 +105,7 @@ class Panel {
       el("p", {}, button(this.acts.isOpen(group.id) ? "▴ close" : "▾ open", () => this.acts.toggle(group.id), { class: "primary" })),
       ...[["Operations", operations], ["Parameters", parameters]].flatMap(([title, nodes]) => (typeof title === "string" && nodes && typeof nodes !== "string" && nodes.length ? [
         el("h3", {}, title),
-        table("", ["name", "shape", "value", "gradient"], nodes.slice(0, 60).map((node) => [this.story.link(node.id, calledFully(node)), shapeText(node.shape), sizeText(node.value), node.gradient ? sizeText(node.gradient) : ""]), { class: "plain" }),
+        table("", ["name", "shape", "value", "gradient"], nodes.slice(0, 60).map((node) => [this.story.link(node.id, calledFully(node)), shapeText(node.shape), valueText(node), this.#gradientNow(node, timeline, at)]), { class: "plain" }),
         nodes.length > 60 ? el("p", { class: "muted" }, `and ${nodes.length - 60} more`) : el("span")] : [])),
     ];
   }
@@ -103,13 +118,13 @@ class Panel {
    */
   #edge(edge, timeline, at) {
     const source = this.model.node(edge.source);
-    const shown = timeline.sent(edge, at) && !timeline.tainted.has(timeline.model.sender(edge));
+    const shown = timeline.sent(edge, at), flow = timeline.flow(edge);
     return [
       el("h2", {}, `${called(source)} → ${called(this.model.node(edge.target))}`),
       el("p", {}, this.story.link(edge.source), " is argument ", String(edge.argument + 1), edge.sign ? ` (${edge.sign})` : null, " of ", this.story.link(edge.target), "."),
-      el("p", {}, shown || !edge.gradient ? flowText(edge, source) : "what flows back along it is not known yet at this step"),
-      ...(shown && edge.gradient && source.value.size > 1 && edge.gradient.preview.length
-        ? [heatMap("what flows back", edge.gradient, source.shape, edge.gradient.rows * edge.gradient.columns < source.value.size)] : []),
+      el("p", {}, shown || !edge.gradient ? flowText(edge, source, timeline) : "what flows back along it is not known yet at this step"),
+      ...(shown && flow && source.value.size > 1 && flow.preview.length
+        ? [heatMap("what flows back", flow, source.shape, flow.rows * flow.columns < source.value.size)] : []),
       ...(edge.of > 1 ? [this.story.ledger(edge.source, timeline, at)] : []),
     ];
   }
@@ -138,10 +153,15 @@ class Panel {
    * @returns {Node[]}
    */
   list() {
-    const rows = this.model.graph.nodes.map((node) => [
-      this.story.link(node.id), node.op || KIND_WORDS[node.kind] || node.kind, this.model.home(node.id), shapeText(node.shape), sizeText(node.value), node.gradient ? sizeText(node.gradient) : ""]);
-    return [el("details", { open: true }, el("summary", {}, `${plural(rows.length, "node")} in execution order`),
-      el("div", { class: "wide" }, table("", ["name", "operation", "module", "shape", "value", "gradient"], rows, { class: "plain" })))];
+    const { nodes } = this.model.graph;
+    const texts = nodes.map((node) => [node.name || node.title, node.op || KIND_WORDS[node.kind] || node.kind, this.model.home(node.id) || "-", shapeText(node.shape), valueText(node), node.gradient ? sizeText(node.gradient) : ""]);
+    /** @param {Stats | null} stats */
+    const size = (stats) => (stats === null ? -Infinity : stats.size === 1 ? stats.mean ?? Infinity : stats.rms ?? Infinity);
+    const keys = nodes.map((node, i) => [...(texts[i] ?? []).slice(0, 3), node.value.size, size(node.value), size(node.gradient)]);
+    const made = table("", ["name", "operation", "module", "shape", "value", "gradient"], nodes.map((node, i) => [this.story.link(node.id, texts[i]?.[0]), ...(texts[i] ?? []).slice(1)]), { class: "plain" });
+    sortable(made, keys);
+    return [el("details", { open: true }, el("summary", {}, `${plural(nodes.length, "node")} in execution order`, el("span", { class: "muted" }, "; click a heading to sort")),
+      el("div", { class: "wide" }, made))];
   }
 
   /**
@@ -155,17 +175,17 @@ class Panel {
     const node = this.model.nodes.get(id);
     const group = this.model.groups.get(id);
     if (node) {
-      const gradient = timeline.arrived(node.id, at).complete && !(at > 0 && timeline.naive);
+      const gradient = at > 0 && timeline.naive ? this.#gradientNow(node, timeline, at) : node.gradient && timeline.arrived(node.id, at).complete ? sizeText(node.gradient) : "?";
       return [el("b", {}, calledFully(node)), el("span", { class: "muted" }, ` ${kindText(node)} · ${shapeText(node.shape)} ${node.dtype}`),
-        el("div", {}, node.formula),
-        el("div", {}, unnumbered(node.value) ? null : "value ", el("b", {}, timeline.valueKnown(node.id, at) ? sizeText(node.value) : "?"),
-          node.gradient ? " · gradient " : null, node.gradient ? el("b", {}, gradient ? sizeText(node.gradient) : "?") : null)];
+        el("div", {}, readable(node.formula)),
+        el("div", {}, unnumbered(node.value) ? null : "value ", el("b", {}, timeline.valueKnown(node.id, at) ? valueText(node) : "?"),
+          node.gradient ? " · gradient " : null, node.gradient ? el("b", {}, gradient) : null)];
     }
     if (group) return groupFacts(group).map((fact, i) => el(i ? "div" : "b", i ? { class: "muted" } : {}, fact));
     return id.split(" ").map((each) => this.model.edges.get(each)).filter((edge) => edge !== undefined).slice(0, 4).map((edge) => {
       const source = this.model.node(edge.source);
       const shown = timeline.sent(edge, at) || !edge.gradient;
-      return el("div", {}, el("b", {}, `${called(source)} → ${called(this.model.node(edge.target))} `), shown ? flowText(edge, source) : "nothing has flowed back yet");
+      return el("div", {}, el("b", {}, `${called(source)} → ${called(this.model.node(edge.target))} `), shown ? flowText(edge, source, timeline) : "nothing has flowed back yet");
     });
   }
 }

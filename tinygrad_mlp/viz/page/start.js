@@ -42,12 +42,13 @@ function wireNaive(app) {
   const label = /** @type {HTMLElement} */ (box.parentElement);
   const { naive, steps, nodes } = app.graph;
   box.disabled = naive === null;
-  const several = nodes.some((node) => node.kind !== "parameter" && app.model.contributions(node.id).length > 1);
-  label.title = naive ? "the order that plain recursion takes, and where it goes wrong"
+  const shared = nodes.filter((node) => node.users > 1);
+  label.title = naive ? "the order that plain recursion takes, which visits no operation twice, and where it goes wrong"
     : !steps.backward.length ? "there is no backward pass here"
     : steps.forward.length > 500 ? "shown for graphs of up to 500 operations"
-    : several ? "plain recursion happens to be right here: whatever has several users is complete when its turn comes"
-    : "every tensor has one user here, so that any order gives the same";
+    : shared.some((node) => node.kind === "op" || node.kind === "tensor") ? "plain recursion happens to be right here: whatever has several users is complete when its turn comes"
+    : shared.length ? "whatever is used more than once here passes nothing on, so any order gives the same"
+    : "every tensor has one user here, so any order gives the same";
   label.classList.toggle("off", naive === null);
   box.addEventListener("change", () => app.setNaive(box.checked));
 }

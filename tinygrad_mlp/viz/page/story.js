@@ -1,5 +1,7 @@
 /** @file What a step says: in one line for the status, and in full in the panel. Sums over several users get a ledger. */
 
+const NAIVE = "This plays plain recursion: an operation passes on what has arrived as soon as its first contribution is there, and no operation is visited twice.";
+
 /**
  * The step in one line.
  * @param {Timeline} timeline
@@ -12,7 +14,13 @@ function stepLine(timeline, at) {
   const node = model.node(step.node);
   const start = `step ${at} of ${timeline.last} · ${step.phase}${timeline.naive && step.phase === "backward" ? ", naive order" : ""} · ${calledFully(node)}: `;
   if (step.phase === "forward") return start + [node.numbers || node.formula, node.numbers ? "" : [`shape ${shapeText(node.shape)}`, sizeText(node.value)].filter(Boolean).join(", ")].filter(Boolean).join("; ");
-  const texts = node.derivatives.map((line) => (timeline.naive ? line.shown : line.numbers || line.shown));
+  const edges = model.into.get(node.id) ?? [];
+  const spoilt = timeline.tainted.has(node.id);
+  const texts = node.derivatives.map((line) => {
+    const edge = edges.find((each) => each.argument === line.argument);
+    const flow = spoilt && edge ? timeline.flow(edge) : null;
+    return flow && edge ? `${line.shown}${model.node(edge.source).value.size === 1 ? " = " : ": "}${briefText(flow, model.node(edge.source).value.size)}` : spoilt ? line.shown : line.numbers || line.shown;
+  });
   const arriving = step.naive ? briefText(step.naive.gradient, node.value.size) : node.gradient ? sizeText(node.gradient) : "none";
   const early = step.naive?.early ? `; passed on ${step.naive.arrived} of ${step.naive.of} contributions: too early` : "";
   return `${start}${[...texts, `arriving gradient ${arriving}`].join("; ")}${early}`;
@@ -53,6 +61,7 @@ class Story {
         timeline.naive && step.phase === "backward" ? el("span", { class: "chip early" }, "naive order") : null),
       el("h2", {}, calledFully(node)),
       home || node.source ? el("p", { class: "muted" }, [home ? `in ${home}` : "", node.source].filter(Boolean).join(" · ")) : null,
+      timeline.naive && step.phase === "backward" ? el("p", { class: "muted naive-hint" }, NAIVE) : null,
       this.acts.isHidden(node.id) ? el("p", { class: "hint" }, "This happens inside a closed group. ", button("open it", () => this.acts.open(node.id))) : null,
     ];
     const body = step.phase === "forward" ? this.#forward(node) : this.#backward(node, timeline, at, step);
@@ -79,12 +88,23 @@ class Story {
       ...(graph.gradients || !graph.why ? [] : [el("p", { class: "hint" }, `No gradients are shown: ${graph.why}.`)]),
       ...(sums.length && timeline.last > timeline.forward ? [
         el("h3", {}, "Used more than once"),
-        el("p", {}, "The gradients of these are sums, one contribution from each use:"),
+        el("p", {}, "The gradients of these are sums, one contribution from each use. ", this.whySum(/** @type {GraphNode} */ (sums[0]))),
         el("ul", {}, ...sums.slice(0, 8).map((node) => el("li", {}, this.link(node.id), `: ${this.model.contributions(node.id).length} contributions `,
           button("watch", () => this.acts.seek(this.#firstSum(timeline, node.id)), { class: "link" })))),
         sums.length > 8 ? el("p", { class: "muted" }, `and ${sums.length - 8} more`) : el("span"),
       ] : []),
     ];
+  }
+
+  /**
+   * Why contributions are added.
+   * @param {GraphNode} node
+   */
+  whySum(node) {
+    const ends = this.model.graph.nodes.filter((each) => each.output);
+    const end = ends.length === 1 && ends[0] && ends[0].name ? ends[0].name : "the result";
+    const two = this.model.contributions(node.id).length === 2;
+    return `A small change of ${node.name || called(node)} reaches ${end} along ${two ? "both ways, and the two" : "all ways, and the"} changes add, so the gradients of the ways add.`;
   }
 
   /**
@@ -104,11 +124,11 @@ class Story {
     const edges = this.model.into.get(node.id) ?? [];
     const rows = edges.map((edge) => {
       const source = this.model.node(edge.source);
-      return [edge.sign, this.link(source.id), shapeText(source.shape), sizeText(source.value)];
+      return [edge.sign, this.link(source.id), shapeText(source.shape), valueText(source)];
     });
     const result = this.model.result(node.id);
     return [
-      formulaBlock([node.formula || node.op], node.numbers ? [node.numbers] : [], "formula"),
+      formulaBlock([readable(node.formula) || node.op], node.numbers ? [node.numbers] : [], "formula"),
       rows.length ? table("inputs", ["", "name", "shape", "value"], rows, { class: "plain" }) : null,
       el("h3", {}, "Result ", el("span", { class: "muted" }, `${shapeText(node.shape)} ${node.dtype}`)),
       arrayFacts(`the result of ${called(node)}`, result.value, result.shape),
@@ -175,13 +195,16 @@ class Story {
     const source = this.model.node(edge.source);
     const line = node.derivatives.find((each) => each.argument === edge.argument);
     if (!edge.gradient) return el("p", { class: "sent none muted" }, `to ${called(source)}: no gradient flows there`);
-    const doubtful = timeline.tainted.has(node.id);
-    const text = doubtful ? "a wrong number" : briefText(edge.gradient, source.value.size);
-    const sum = edge.of === 1 ? null : el("p", { class: "sum-line" }, `gradient of ${called(source)} `, el("b", {}, `+= ${text}`),
-      timeline.naive ? null : ` (${edge.order} of ${edge.of} contributions), ${edge.order < edge.of ? "sum so far" : "the whole sum is"} `, timeline.naive || !edge.running ? null : el("b", {}, briefText(edge.running, source.value.size)));
+    const doubtful = timeline.spoilt(edge), { size } = source.value;
+    const text = briefText(/** @type {Brief} */ (timeline.flow(edge)), size), style = { class: doubtful ? "bad" : null };
+    const right = doubtful ? el("span", { class: "muted" }, ` (the right order: ${briefText(edge.gradient, size)})`) : null;
+    const order = timeline.sequence(source.id).indexOf(edge) + 1;
+    const sum = edge.of === 1 ? null : el("p", { class: "sum-line" }, `gradient of ${called(source)} `, el("b", style, `+= ${text}`), right,
+      ` (${order} of ${edge.of} contributions), ${order < edge.of ? "sum so far" : "the whole sum is"} `, el("b", { class: timeline.sequence(source.id).slice(0, order).some((each) => timeline.spoilt(each)) ? "bad" : null }, timeline.sum(source.id, order).text),
+      timeline.naive && (timeline.passedAt.get(this.model.maker(source.id) ?? "") ?? Infinity) < (timeline.passedAt.get(node.id) ?? 0) ? "; too late: a part was passed on before" : null);
     return el("section", { class: "sent" },
-      el("p", {}, "to ", this.link(source.id), edge.sign ? el("span", { class: "muted" }, ` (${edge.sign})`) : null, edge.of === 1 ? el("b", {}, `: ${text}`) : ":"),
-      line ? formulaBlock([...line.before, line.shown], line.numbers && !doubtful ? [line.numbers] : [], "derivative") : null, sum);
+      el("p", {}, "to ", this.link(source.id), edge.sign ? el("span", { class: "muted" }, ` (${edge.sign})`) : null, ...(edge.of === 1 ? [": ", el("b", style, text), right] : [":"])),
+      line ? formulaBlock([...line.before.map(readable), line.shown], line.numbers && !doubtful ? [line.numbers] : [], "derivative") : null, sum);
   }
 
   /**
@@ -192,27 +215,27 @@ class Story {
    */
   ledger(id, timeline, at) {
     const node = this.model.node(id);
-    const edges = this.model.contributions(id);
+    const edges = timeline.sequence(id);
     const { count, of } = timeline.arrived(id, at);
     const maker = this.model.maker(id);
     const left = timeline.naive && maker !== null ? timeline.passedAt.get(maker) ?? Infinity : Infinity;
-    if (timeline.naive) edges.sort((a, b) => (timeline.passedAt.get(a.target) ?? 0) - (timeline.passedAt.get(b.target) ?? 0));
     const rows = edges.map((edge, i) => {
       const here = timeline.sent(edge, at);
       const late = at > 0 && here && (timeline.passedAt.get(edge.target) ?? 0) > left;
-      const doubtful = timeline.tainted.has(edge.target);
-      const what = !here ? "to come" : doubtful ? "wrong" : edge.gradient ? briefText(edge.gradient, node.value.size) : "";
-      const sum = timeline.naive ? (late ? "too late" : here ? "taken" : "") : here && edge.running ? briefText(edge.running, node.value.size) : "";
+      const flow = here ? timeline.flow(edge) : null;
+      const sum = here ? timeline.sum(id, i + 1).text : "";
+      const bad = timeline.naive && at > 0 && here && edges.slice(0, i + 1).some((each) => timeline.spoilt(each));
       const now = timeline.step(at)?.node === edge.target;
       return el("tr", { class: [here ? "" : "pending", late ? "late" : "", now ? "now" : ""].filter(Boolean).join(" ") || null },
-        el("td", {}, String(i + 1)), el("td", {}, this.link(edge.target), edge.sign ? el("span", { class: "muted" }, ` as ${edge.sign}`) : null),
-        el("td", { class: "right" }, what), el("td", { class: "right" }, sum));
+        el("td", {}, String(i + 1)), el("td", {}, this.link(edge.target), edge.sign ? el("span", { class: "muted" }, ` as ${edge.sign}`) : null, late ? " · too late" : null),
+        el("td", { class: "right" }, el("span", { class: here && timeline.spoilt(edge) ? "bad" : null }, flow ? briefText(flow, node.value.size) : "to come")), el("td", { class: "right" }, el("span", { class: bad ? "bad" : null }, sum)));
     });
     if (node.output && !timeline.naive) {
       rows.unshift(el("tr", {}, el("td"), el("td", { class: "muted" }, "it is an output: given at the start"), el("td"), el("td")));
     }
     return el("div", { class: "ledger" }, el("p", {}, el("b", {}, `gradient of ${called(node)}`), " ", el("span", { class: count < of ? "chip early" : "chip done" }, `${count} of ${of}`)),
-      el("table", {}, el("thead", {}, el("tr", {}, ...["", "from", "contribution", timeline.naive ? "" : "sum so far"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows)));
+      el("table", {}, el("thead", {}, el("tr", {}, ...["", "from", "contribution", "sum so far"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows)),
+      el("p", { class: "why muted" }, this.whySum(node)));
   }
 
   /**
@@ -230,7 +253,7 @@ class Story {
     return el("details", { open: users.length > 1 }, el("summary", {}, "Why this order?"),
       el("p", {}, `The gradient of ${called(result)} is the sum over all of its users. `, users.length > 1 ? "All of them, " : "Its only user, ",
         ...users.slice(0, 6).flatMap((id, i) => [i ? ", " : "", this.link(id)]), users.length > 6 ? ` and ${users.length - 6} more,` : ",",
-        users.length > 1 ? " have passed on their contributions, so g is complete and it is its turn." : " has passed on its contribution, so it is its turn."));
+        users.length > 1 ? " have passed on their contributions, so g is complete and it is its turn. " : " has passed on its contribution, so it is its turn.", users.length > 1 ? this.whySum(result) : null));
   }
 
   /** The gradients that the naive order gets wrong. */

@@ -12,6 +12,8 @@ class Model extends Outline {
     this.into = new Map();
     /** @type {Map<string, GraphEdge[]>} */
     this.outOf = new Map();
+    /** @type {Map<string, number>} how many nodes have the same name */
+    this.alike = new Map();
     for (const edge of graph.edges) {
       for (const [map, end] of /** @type {const} */ ([[this.into, edge.target], [this.outOf, edge.source]])) {
         const edges = map.get(end);
@@ -75,10 +77,17 @@ class Model extends Outline {
    * @param {string} id
    */
   pointed(id) {
+    if (!this.alike.size) for (const each of this.nodes.keys()) this.alike.set(this.#pointer(each), (this.alike.get(this.#pointer(each)) ?? 0) + 1);
+    const node = this.node(id), text = this.#pointer(id);
+    return (this.alike.get(text) ?? 0) > 1 ? `${text}, ${node.source || shapeText(node.shape)}` : text;
+  }
+
+  /** @param {string} id */
+  #pointer(id) {
     const node = this.node(id);
-    const home = this.home(id);
     if (node.name || node.kind !== "op") return called(node);
-    return node.value.size === 1 && node.shape.length === 0 ? `${node.title} (= ${single(node.value)})` : home ? `${node.title} in ${home}` : node.title;
+    const home = this.home(id);
+    return node.value.size === 1 && node.shape.length === 0 && !unnumbered(node.value) ? `${node.title} (= ${single(node.value)})` : home ? `${node.title} in ${home}` : node.title;
   }
 
   /**
@@ -176,7 +185,115 @@ class Timeline {
    */
   wrong(id) {
     if (!this.naive) return false;
-    const listed = this.model.graph.naive?.wrong.some((row) => row.node === id) ?? false;
-    return listed || this.model.contributions(id).some((edge) => this.tainted.has(edge.target));
+    const { kind } = this.model.node(id);
+    if (kind !== "op" && kind !== "tensor") return this.model.graph.naive?.wrong.some((row) => row.node === id) ?? false;
+    return this.model.contributions(id).some((edge) => this.tainted.has(edge.target));
   }
+
+  // --- the numbers of this order --------------------------------------------------------------------------------------
+
+  /**
+   * What flows back along an edge in this order.
+   * @param {GraphEdge} edge
+   * @returns {Brief | null}
+   */
+  flow(edge) {
+    const sender = this.model.sender(edge);
+    const step = this.naive && edge.gradient ? this.steps[(this.passedAt.get(sender) ?? 0) - 1]?.naive : null;
+    if (!step) return edge.gradient;
+    return sender === edge.source ? step.gradient : step.sent.find((each) => each.argument === edge.argument)?.gradient ?? edge.gradient;
+  }
+
+  /**
+   * Whether what flows along an edge in this order is not what it should be.
+   * @param {GraphEdge} edge
+   */
+  spoilt(edge) {
+    return edge.gradient !== null && this.tainted.has(this.model.sender(edge));
+  }
+
+  /**
+   * The contributions to a node's gradient in this order.
+   * @param {string} id
+   */
+  sequence(id) {
+    const edges = this.model.contributions(id);
+    return this.naive ? edges.sort((a, b) => (this.passedAt.get(a.target) ?? 0) - (this.passedAt.get(b.target) ?? 0)) : edges;
+  }
+
+  /**
+   * The sum of the first so many contributions to a node's gradient, in words, and its entries where they are known.
+   * @param {string} id
+   * @param {number} count
+   * @param {number} [digits]
+   * @returns {{ text: string, entries: number[] | null }}
+   */
+  sum(id, count, digits = 4) {
+    const node = this.model.node(id), { size } = node.value;
+    const all = this.sequence(id), edges = all.slice(0, count), last = edges[edges.length - 1];
+    /** @param {Brief} brief */
+    const told = (brief) => ({ text: briefText(brief, size), entries: entriesOf(brief, node) });
+    if (!last) return { text: node.gradient ? sizeText(node.gradient) : "none", entries: node.gradient ? entriesOf(node.gradient, node) : null };
+    if (!this.naive) return digits === 4 ? told(last.running ?? /** @type {Brief} */ (last.gradient)) : this.#added([last.running ?? last.gradient], node, digits);
+    if (count === all.length && !this.wrong(id) && node.gradient) return { text: sizeText(node.gradient), entries: entriesOf(node.gradient, node) };
+    /** @type {(Pick<Brief, "preview" | "rows" | "columns"> & Partial<Brief> | null)[]} */
+    const found = edges.map((edge) => this.flow(edge));
+    const start = this.#given(node);
+    if (start) found.unshift(start);
+    const step = this.steps[(this.passedAt.get(this.model.maker(id) ?? "") ?? 0) - 1]?.naive;
+    const exact = step?.arrived === count ? step.gradient : count === all.length ? this.model.graph.naive?.wrong.find((row) => row.node === id)?.naive : undefined;
+    if (exact && digits === 4) return told(exact);
+    return this.#added(found, node, digits);
+  }
+
+  /**
+   * @param {(Pick<Brief, "preview" | "rows" | "columns"> & Partial<Brief> | null)[]} briefs
+   * @param {GraphNode} node
+   * @param {number} digits
+   */
+  #added(briefs, node, digits) {
+    const { size } = node.value;
+    const parts = briefs.map((brief) => (brief ? entriesOf(brief, node) : null));
+    const last = briefs[briefs.length - 1];
+    if (parts.includes(null)) return { text: last?.text === undefined ? "" : `RMS ${short(last.rms ?? 0)}${briefs.length > 1 ? " of the contribution" : ""}`, entries: null };
+    const entries = Array.from({ length: size }, (_, i) => parts.reduce((sum, part) => sum + (part?.[i] ?? 0), 0));
+    const bad = entries.filter((x) => !Number.isFinite(x)).length;
+    const rms = Math.sqrt(entries.reduce((sum, x) => sum + x * x, 0) / size);
+    const text = size === 1 ? short(toNum(entries[0] ?? 0), digits) : bad ? `${bad} NaN or ∞` : rms ? `RMS ${short(rms, digits)}` : "0 (every entry)";
+    return { text, entries };
+  }
+
+  /**
+   * What is given to an output that has users, too: the rest of its gradient.
+   * @param {GraphNode} node
+   * @returns {Pick<Brief, "preview" | "rows" | "columns"> | null}
+   */
+  #given(node) {
+    const first = node.output ? this.model.contributions(node.id)[0] : undefined;
+    const whole = first?.running ?? node.gradient;
+    if (!first?.gradient || !whole) return null;
+    const part = entriesOf(first.gradient, node);
+    const { rows, columns } = first.gradient;
+    return { rows, columns, preview: entriesOf(whole, node)?.map((x, i) => toNum(x - (part?.[i] ?? 0))) ?? [] };
+  }
+}
+
+/**
+ * All entries of an array; null if only its corner is known, or only their sizes.
+ * @param {{ rows: number, columns: number, preview: Num[] }} array
+ * @param {GraphNode} node
+ * @returns {number[] | null}
+ */
+function entriesOf(array, node) {
+  if (array.preview.length < node.value.size || node.dtype.startsWith("complex")) return null;
+  return array.preview.map((x) => (typeof x === "number" ? x : x === "nan" ? NaN : x === "inf" ? Infinity : -Infinity));
+}
+
+/**
+ * A number as the description has it.
+ * @param {number} x
+ * @returns {Num}
+ */
+function toNum(x) {
+  return Number.isFinite(x) ? x : Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
 }

@@ -27,7 +27,7 @@ interface Group {
   height: number; title_width: number; operations: number; parameters: number; numbers: number; shape: number[] | null; warn: string;
   open: boolean;
 }
-interface NaiveStep { node: string; arrived: number; of: number; gradient: Brief; early: boolean }
+interface NaiveStep { node: string; arrived: number; of: number; gradient: Brief; early: boolean; sent: { argument: number; gradient: Brief }[] }
 interface Naive { steps: NaiveStep[]; wrong: { node: string; naive: Brief; right: Brief }[] }
 interface Compared { verdict: string; header: string[]; rows: { cells: string[]; ok: boolean; node: string | null }[]; notes: string[] }
 interface Graph {

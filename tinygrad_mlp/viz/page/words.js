@@ -112,6 +112,28 @@ function briefText(brief, size) {
 }
 
 /**
+ * A value in one number; of whole numbers, as labels are, the range.
+ * @param {GraphNode} node
+ */
+function valueText(node) {
+  const { value } = node;
+  return /^u?int|^bool/.test(node.dtype) && value.size > 1 && value.min !== null ? `${short(value.min)} … ${short(value.max)}` : sizeText(value);
+}
+
+const SUBSCRIPTS = { i: "ᵢ", j: "ⱼ", k: "ₖ", m: "ₘ", n: "ₙ", p: "ₚ" };
+
+/**
+ * A formula as a person would write it: the same as shown() of viz/graph/formulas.py.
+ * @param {string} text
+ */
+function readable(text) {
+  return text.replace(/\[(\w)_ij\u0332 = \(0, …, \d+\)\]/g, "onehot($1)").replaceAll("\u0332", "")
+    .replace(/^(\w+ = )(?:\((.*)\)|(\S+)) (?:⊙ )?1\[[^\]]*\]$/s, (_, left, inner, word) => `${left}${inner || word} for each entry`)
+    .replace(/(?<=[ΣΠ])_([a-z](?:,[a-z])*)(?= )/g, (_, letters) => [...letters].map((c) => SUBSCRIPTS[/** @type {"i"} */ (c)] ?? "").join(""))
+    .replace(/\d+\.\d{5,}(?!\d*e)/g, (digits) => `${digits.slice(0, digits.indexOf(".") + 5)}…`);
+}
+
+/**
  * With a true minus sign.
  * @param {string} text
  */
@@ -129,11 +151,11 @@ function kindText(node) {
 }
 
 /**
- * What a node is called in a sentence: the result's name, or its operation.
+ * What a node is called in a sentence: the result's name, or its operation; both where it has both.
  * @param {GraphNode} node
  */
 function called(node) {
-  return node.name || node.title;
+  return node.op && node.name && node.name !== node.op ? `${node.name} (${node.op})` : node.name || node.title;
 }
 
 /**
@@ -147,13 +169,14 @@ function calledFully(node) {
 /**
  * All that is known of a node, line by line.
  * @param {GraphNode} node
+ * @param {string | null} [naive] its gradient in the naive order, if that is played
  * @returns {string[]}
  */
-function nodeFacts(node) {
-  const facts = [`${called(node)} (${kindText(node)})`, `shape ${shapeText(node.shape)}, ${node.dtype}`, node.formula, node.numbers];
-  for (const line of node.derivatives) facts.push(...line.before, line.text, line.numbers);
+function nodeFacts(node, naive = null) {
+  const facts = [`${calledFully(node)} (${kindText(node)})`, `shape ${shapeText(node.shape)}, ${node.dtype}`, readable(node.formula), node.numbers];
+  for (const line of node.derivatives) facts.push(...line.before.map(readable), line.shown, naive === null ? line.numbers : "");
   facts.push(`value: ${statsText(node.value)}`);
-  if (node.gradient) facts.push(`gradient: ${statsText(node.gradient)}`);
+  if (node.gradient) facts.push(naive === null ? `gradient: ${statsText(node.gradient)}` : `gradient in the naive order: ${naive}`);
   else if (!node.tracked) facts.push("no gradient flows here");
   if (node.users > 1) facts.push(`used ${node.users} times`);
   return [...facts, node.source].filter(Boolean);
@@ -175,10 +198,13 @@ function groupFacts(group) {
  * What flows back along an edge, in words.
  * @param {GraphEdge} edge
  * @param {GraphNode} source
+ * @param {Timeline} timeline
  */
-function flowText(edge, source) {
+function flowText(edge, source, timeline) {
+  const flow = timeline.flow(edge);
   if (edge.state === "none") return "no gradient flows here";
-  if (!edge.gradient) return "no gradients yet";
-  const part = edge.of > 1 ? `; contribution ${edge.order} of ${edge.of} to ${called(source)}` : "";
-  return `gradient that flows back: ${briefText(edge.gradient, source.value.size)}${part}`;
+  if (!flow) return "no gradients yet";
+  const part = edge.of > 1 ? `; contribution ${timeline.sequence(source.id).indexOf(edge) + 1} of ${edge.of} to ${called(source)}` : "";
+  const wrong = timeline.spoilt(edge) && edge.gradient ? ` (the right order: ${briefText(edge.gradient, source.value.size)})` : "";
+  return `gradient that flows back: ${briefText(flow, source.value.size)}${wrong}${part}`;
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import SettingError, ShapeError, TensorTypeError, did_you_mean
 from ...history import PARTS, History, split_name
-from .figures import COLOURS, MARKS, Panels, figure_of, one_ax, percent, tidy
+from .figures import COLOURS, MARKS, Panels, figure_of, one_ax, percent, tidy, wrapped
 
 __all__ = ["histories"]
 
@@ -19,6 +19,9 @@ DECADE = 10.0
 
 FEW = 40
 """So many records have a mark each; more would be a thick line."""
+
+INSIDE, LONG, NAME = 8, 24, 40
+"""A legend with more entries than this, or longer ones, stands beside the curves; the longest names have several lines."""
 
 
 def histories(runs: Iterable[History] | History, ax: Any = None, quantities: Sequence[str] | None = None) -> Any:
@@ -55,7 +58,8 @@ def histories(runs: Iterable[History] | History, ax: Any = None, quantities: Seq
         if quantity not in known:
             raise did_you_mean("quantity", quantity, known)
     if ax is None:
-        figure = figure_of(4.5 * len(wanted) + 0.4, 3.4)
+        room, height = beside(runs, wanted)
+        figure = figure_of((4.5 + room) * len(wanted) + 0.4, height)
         axes = Panels(figure.subplots(1, len(wanted), squeeze=False)[0])
     elif isinstance(ax, (list, tuple, np.ndarray)):
         axes = Panels(np.ravel(np.array(ax, object)))
@@ -64,14 +68,31 @@ def histories(runs: Iterable[History] | History, ax: Any = None, quantities: Seq
     else:
         axes, wanted = Panels([one_ax(ax)]), wanted[:1]
     for one, quantity in zip(axes, wanted, strict=True):
-        draw_quantity(one, runs, quantity)
+        draw_quantity(one, runs, quantity, outside=ax is None and room > 0)
     if ax is None and len(runs) == 1 and runs[0].name:
-        axes.figure.suptitle(runs[0].name, fontsize=11)
+        axes.figure.suptitle(wrapped(runs[0].name, 50 * len(wanted)), fontsize=11)
     return axes if ax is None or len(axes) > 1 else axes[0]
 
 
-def draw_quantity(ax: Any, runs: Sequence[History], quantity: str) -> None:
-    """One quantity, all runs, all parts."""
+def entry(runs: Sequence[History], i: int, name: str) -> str:
+    """What the legend says of a series of the i-th run."""
+    part, quantity = split_name(name)
+    run = (runs[i].name or f"run {i + 1}") if len(runs) > 1 else ""
+    return wrapped(" ".join(filter(None, [run, part])) or quantity, NAME)
+
+
+def beside(runs: Sequence[History], quantities: Sequence[str]) -> tuple[float, float]:
+    """Inches: how wide legends are that have no room among the curves, else 0, and how high the figure must be."""
+    told = [[entry(runs, i, n) for i, run in enumerate(runs) for n in run.names if split_name(n)[1] == q] for q in quantities]
+    most, lines = max(map(len, told)), [line for entries in told for one in entries for line in one.split("\n")]
+    longest = max(map(len, lines))
+    if most <= INSIDE and longest <= LONG:
+        return 0.0, 3.4
+    return 0.6 + 0.075 * longest, max(3.4, 0.7 + 0.19 * max(sum(one.count("\n") + 1 for one in entries) for entries in told))
+
+
+def draw_quantity(ax: Any, runs: Sequence[History], quantity: str, outside: bool = False) -> None:
+    """One quantity, all runs, all parts; the legend where there is room among the curves, or beside them."""
     from matplotlib.ticker import MaxNLocator
 
     drawn: list[Any] = []
@@ -83,9 +104,8 @@ def draw_quantity(ax: Any, runs: Sequence[History], quantity: str) -> None:
             which = i if len(runs) > 1 else order(name) % len(PARTS)
             look: dict[str, Any] = {"color": COLOURS[which % len(COLOURS)], "linewidth": 1.6}
             look |= {"marker": MARKS[which % len(MARKS)], "markersize": 3.5} if len(at) <= FEW else {}
-            label = " ".join(filter(None, [(run.name or f"run {i + 1}") if len(runs) > 1 else "", part])) or quantity
             finite = np.isfinite(values)
-            ax.plot(at, np.where(finite, values, np.nan), linestyle=STYLES[part], label=label, **look)
+            ax.plot(at, np.where(finite, values, np.nan), linestyle=STYLES[part], label=entry(runs, i, name), **look)
             drawn.append(values[finite])
             if not finite.all():
                 broken.append((at[~finite], look["color"], "_" if broken else "NaN or infinite"))
@@ -97,9 +117,10 @@ def draw_quantity(ax: Any, runs: Sequence[History], quantity: str) -> None:
     elif values.size and values.min() > 0 and values.max() > DECADE * values.min():
         ax.set_yscale("log")
     ax.set(xlabel=runs[0].by, ylabel=quantity)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     tidy(ax)
-    ax.legend(frameon=False, fontsize="small")
+    where: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if outside else {}
+    ax.legend(frameon=False, fontsize="small", **where)
 
 
 def order(name: str) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import io
+import textwrap
 from typing import Any
 
 from ...errors import TensorTypeError, require
 
-__all__ = ["COLOURS", "MARKS", "Panels", "figure_of", "one_ax", "percent", "png", "tidy"]
+__all__ = ["COLOURS", "MARKS", "Panels", "figure_of", "one_ax", "percent", "png", "tidy", "wrapped"]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4d4d4d", "#8a7a00")
 """Okabe and Ito's colours, in an order in which neighbours differ in brightness too; after the last, the first again."""
@@ -39,7 +40,7 @@ class Panels(tuple[Any, ...]):
 
 def figure_of(width: float, height: float) -> Any:
     """A new figure, in inches, drawn by Agg: it is not pyplot's, and is gone when nobody holds it."""
-    require("matplotlib", "demos", "a training picture")
+    require("matplotlib", "pictures", "a training picture")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -64,6 +65,11 @@ def png(picture: Any, dpi: int = 110) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
     return stream.getvalue()
+
+
+def wrapped(text: str, width: int) -> str:
+    """A text in lines of so many letters at most, which fit where one long line would be cut; numbers such as 1e-5 stay whole."""
+    return textwrap.fill(text, width, break_on_hyphens=False)
 
 
 def tidy(ax: Any) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...errors import SettingError, TensorTypeError, did_you_mean
 from ...watching import ACTIVATION_STATISTICS, PARAMETER_STATISTICS, Masked, Watch
-from .figures import one_ax, percent
+from .figures import one_ax, percent, wrapped
 
 __all__ = ["activations", "dead_units", "gradient_flow"]
 
@@ -26,12 +26,19 @@ SHARES = (0.1, 0.25, 0.5, 1.0)
 LABELS = 24
 """More rows than this are not all labelled."""
 
+BAR, TITLE = 24, 64
+"""So many letters have room in a line beside the colour bar of the smallest figure, and above a map."""
+
+PAD = 12
+"""Points between a map and its title, where the word "last" stands."""
+
 
 def gradient_flow(watch: Watch, ax: Any = None, statistic: str = "gradient", biases: bool = False) -> Any:
     """How large the gradient of each layer is against time, on a logarithmic scale: vanishing and exploding at a glance.
 
-    Rows are the weights, in definition order, so that the backward pass comes from below: colours that fade towards the top are
-    a gradient that vanishes on its way. Exactly 0, NaN or infinite, and missing have colours of their own; beside each row
+    Rows are the weights, in definition order, so that the backward pass comes from below: colours that darken towards the top are
+    a gradient that vanishes on its way. The size is the RMS, that of a typical entry, whatever the number of entries; the norm is
+    the statistic ``"gradient_norm"``. Exactly 0, NaN or infinite, and missing have colours of their own; beside each row
     stands its last value.
 
     Parameters
@@ -53,9 +60,11 @@ def gradient_flow(watch: Watch, ax: Any = None, statistic: str = "gradient", bia
         names = [name.removesuffix(".weight") for name in names]
     ax = one_ax(ax, *size(names))
     draw(ax, names, steps, values, PARAMETER_STATISTICS[statistic], log=True)
-    title = {"gradient": "Gradients of the weights, layer by layer"}.get(statistic, f"{PARAMETER_STATISTICS[statistic]}, by layer")
+    whose = "weights and biases" if biases else "weights"
+    title = {"gradient": f"Gradients of the {whose}, layer by layer"}.get(statistic, f"{PARAMETER_STATISTICS[statistic]}, by layer")
     remark = verdict(names, steps, values) if statistic in ("gradient", "gradient_norm") else ""
-    ax.set_title("\n".join(filter(None, (title[0].upper() + title[1:], remark))), fontsize=10, loc="left")
+    lines = [wrapped(line, TITLE) for line in (title[0].upper() + title[1:], remark) if line]
+    ax.set_title("\n".join(lines), fontsize=10, loc="left", pad=PAD)
     return ax
 
 
@@ -90,14 +99,14 @@ def activations(watch: Watch, ax: Any = None, statistic: str = "spread", all_lay
         centred=statistic == "mean",
         share=what.startswith("share"),
     )
-    ax.set_title(f"Activations: {what}", fontsize=10, loc="left")
+    ax.set_title(f"Activations: {what}", fontsize=10, loc="left", pad=PAD)
     return ax
 
 
 def dead_units(watch: Watch, ax: Any = None) -> Any:
     """The share of units that are 0 for every sample of the batch, against time. A ReLU unit that stays so learns no more."""
     ax = activations(watch, ax, "dead")
-    ax.set_title("Dead units: 0 for the whole batch", fontsize=10, loc="left")
+    ax.set_title("Dead units: 0 for the whole batch", fontsize=10, loc="left", pad=PAD)
     return ax
 
 
@@ -111,8 +120,9 @@ def told(watch: Watch) -> Watch:
 
 
 def size(names: list[str]) -> tuple[float, float]:
-    """Inches for so many rows."""
-    return 6.4, min(max(1.5 + 0.26 * len(names), 2.4), 9.0)
+    """Inches for so many rows with such names, a title of two lines, a colour bar and a legend."""
+    longest = max(map(len, names))
+    return 6.4 + 0.08 * max(longest - 14, 0), min(max(1.7 + 0.26 * len(names), 3.0), 9.0)
 
 
 def draw(
@@ -130,6 +140,7 @@ def draw(
     from matplotlib.colors import ListedColormap, LogNorm, Normalize
     from matplotlib.patches import Patch
     from matplotlib.ticker import MaxNLocator
+    from matplotlib.transforms import ScaledTranslation
 
     missing, plain = np.ma.getmaskarray(values), np.asarray(values.filled(0.0))
     broken = ~missing & ~np.isfinite(plain)
@@ -157,14 +168,14 @@ def draw(
             shown = np.ma.masked_array(np.ones(where.shape), ~where)
             ax.pcolormesh(edges, rows, shown, cmap=ListedColormap([colour]), gid=words)
             legend.append(Patch(facecolor=colour, label=words))
-    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.11, label=what)
+    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.11, label=wrapped(what, BAR))
     if share:
         percent(bar.ax.yaxis)
     every = -(-len(names) // LABELS)
     ax.set_yticks(rows[:-1:every] + 0.5, names[::every])
     ax.set_ylim(len(names), 0)  # the first layer at the top
     ax.set_xlabel("step")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.tick_params(axis="y", length=0)
     for i in range(0, len(names), every):
         last = values[i, -1]
@@ -172,7 +183,10 @@ def draw(
         ax.text(1.01, i + 0.5, text, transform=ax.get_yaxis_transform(), va="center", fontsize="x-small")
     ax.annotate("last", (1.01, 1.0), (0, 3), xycoords="axes fraction", textcoords="offset points", fontsize="x-small")
     if legend:
-        ax.legend(handles=legend, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=3, frameon=False, fontsize="small")
+        # under the word "step", however low the map is
+        below = ax.transAxes + ScaledTranslation(0, -34 / 72, ax.figure.dpi_scale_trans)
+        look = {"loc": "upper left", "borderaxespad": 0, "ncols": 3, "frameon": False, "fontsize": "small"}
+        ax.legend(handles=legend, bbox_to_anchor=(0, 0), bbox_transform=below, **look)
 
 
 def edges_of(steps: list[int]) -> NDArray[np.float64]:

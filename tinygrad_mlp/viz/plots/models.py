@@ -14,7 +14,7 @@ from ...errors import DataError, SettingError, ShapeError, TensorTypeError
 from ...modes import no_grad
 from ...nn.module import Module
 from ...values import unwrap
-from .figures import COLOURS, MARKS, one_ax
+from .figures import COLOURS, MARKS, one_ax, wrapped
 
 __all__ = ["confusion_matrix", "decision_boundary", "first_layer"]
 
@@ -60,7 +60,8 @@ def first_layer(model: Module, shape: tuple[int, ...] = (28, 28), ax: Any = None
         images = np.clip((images / scale + 1) / 2, 0, 1).transpose(0, 2, 3, 1)
     columns = math.ceil(math.sqrt(shown))
     rows = -(-shown // columns)
-    ax = one_ax(ax, 5.4, 0.6 + 4.6 * rows / columns * shape[-2] / shape[-1])
+    height = 0.6 + 4.6 * rows / columns * shape[-2] / shape[-1]
+    ax = one_ax(ax, 5.4, min(max(height, 2.2), 9.0))
     sheet = mosaic(images, rows, columns)
     if colours:
         ax.imshow(np.where(np.isnan(sheet), 1.0, sheet), interpolation="nearest")
@@ -68,8 +69,8 @@ def first_layer(model: Module, shape: tuple[int, ...] = (28, 28), ax: Any = None
         ax.set_facecolor(GAP)
         drawn = ax.imshow(sheet, cmap="RdBu_r", vmin=-scale, vmax=scale, interpolation="nearest")
         ax.figure.colorbar(drawn, ax=ax, label="weight", shrink=0.8)
-    some = f"the first {shown} of {units} units" if shown < units else f"{units} units"
-    ax.set_title(f"Weights of {name.removesuffix('.weight')}, {some}", fontsize=10, loc="left")
+    some = f"the first {shown} of {units} units" if shown < units else f"{units} unit{'s' * (units != 1)}"
+    ax.set_title(wrapped(f"Weights of {name.removesuffix('.weight')}, {some}", 50), fontsize=10, loc="left")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     return ax
@@ -220,8 +221,8 @@ def decision_boundary(model: Any, X: Any, y: Any, ax: Any = None, resolution: in
     regions = classes_of(scores, threshold).reshape(len(up), len(across))
     lead = lead_of(scores, threshold)
 
-    ax = one_ax(ax, 5.0, 4.2)
     k = max(int(regions.max()), int(labels.max()), 1) + 1
+    ax = one_ax(ax, 5.0, max(4.2, 0.8 + 0.2 * k))  # a line of the legend for each class
     palette = np.array([to_rgb(COLOURS[i % len(COLOURS)]) for i in range(k)])
     strength = (0.12 + 0.38 * np.abs(lead) / (np.abs(lead).max() or 1.0)).reshape(*regions.shape, 1)
     extent = (across[0], across[-1], up[0], up[-1])
