@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import functools
 import json
 import random
@@ -22,6 +23,7 @@ from tinygrad_mlp import Tensor, nn
 from tinygrad_mlp.viz import page as page_package
 from tinygrad_mlp.viz.arrange.view import visible
 from tinygrad_mlp.viz.drawing import draw
+from tinygrad_mlp.viz.forms.palette import PALETTE
 from tinygrad_mlp.viz.graph.formulas import shown
 from tinygrad_mlp.viz.graph.ir import dumps, loads
 from tinygrad_mlp.viz.graph.numbers import short
@@ -461,7 +463,7 @@ def test_naive_order_of_arrays_sums_what_it_can(opened: Opener) -> None:
             seek(tab, number)
             assert tab.evaluate(OVERFLOWS) == []
             assert not re.search(r"undefined|NaN|null", tab.locator("#sheet-step").inner_text())
-        wrong = {w["node"]: w for w in graph["naive"]["wrong"]}
+        wrong = {w["node"]: w for w in (graph["naive"] or {})["wrong"]}
         for name in ("a", "b"):
             node = node_of(graph, name)
             box(tab, node["id"]).dispatch_event("click")
@@ -473,6 +475,24 @@ def test_naive_order_is_not_offered_where_it_makes_no_difference(opened: Opener)
     tab = opened(mlp().graph)
     assert tab.locator("#naive").is_disabled()
     assert tab.locator("label.naive").get_attribute("title") == "every tensor has one user here, so any order gives the same"
+
+
+def test_naive_order_with_results_by_themselves(opened: Opener) -> None:
+    a, b = (Tensor(v, requires_grad=True) for v in (2.0, -3.0))
+    e = a * b
+    graph = draw(tg.tanh(e) + a * e, detail="full", names={"a": a, "b": b, "e": e}).graph
+    tab = opened(graph)
+    tab.locator("#naive").check()
+    result = next(n for n in graph["nodes"] if n["kind"] == "tensor" and n["name"] == "e")
+    steps: Any = (graph["naive"] or {})["steps"]
+    early = next(s for s in steps if s["early"])
+    edge = next(each for each in graph["edges"] if each["target"] == result["id"])
+    seek(tab, len(graph["steps"]["forward"]) + 1 + steps.index(early))
+    label = box(tab, edge["id"]).locator(".label").text_content()
+    assert label in (early["gradient"]["text"], short(early["gradient"]["preview"][0], 2))
+    assert "1/2" in box(tab, result["id"]).locator(".sum text").text_content()
+    assert "2.5e−5" in box(tab, result["id"]).locator("text.bad").text_content().replace("458", "5")
+    assert tab.evaluate(OVERFLOWS) == []
 
 
 def test_why_the_naive_order_is_not_offered(opened: Opener) -> None:
@@ -781,6 +801,17 @@ def test_text_has_contrast(opened: Opener, scheme: str) -> None:
     tab.locator("#naive").check()
     tab.keyboard.press("End")
     assert tab.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("theme", PALETTE)
+def test_kinds_have_distinct_hues(theme: str) -> None:
+    """Those that are coloured: 15 degrees apart, the fills and the lines."""
+    kinds = ("parameter", "linear", "arithmetic", "activation", "reduction", "loss", "custom", "other")
+    for part in ("fill", "line"):
+        colours = [PALETTE[theme][f"{kind}-{part}"] for kind in kinds]
+        hues = [360 * colorsys.rgb_to_hsv(*(int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)))[0] for c in colours]
+        apart = {(a, b): abs((hues[i] - hues[j] + 180) % 360 - 180) for j, b in enumerate(kinds) for i, a in enumerate(kinds[:j])}
+        assert {pair: round(d) for pair, d in apart.items() if d < 15} == {}
 
 
 def test_theme_follows_the_reader_and_can_be_changed(opened: Opener) -> None:

@@ -116,6 +116,7 @@ class Camera {
     const frame = this.map.querySelector(".seen");
     this.map.classList.toggle("away", seen || pane.width < MAP.from);
     if (!frame || seen) return;
+    this.#sizeMap();
     const box = { x: -this.x / this.zoom, y: -this.y / this.zoom, width: pane.width / this.zoom, height: pane.height / this.zoom };
     const left = Math.max(0, Math.min(width, box.x)), upper = Math.max(0, Math.min(height, box.y));
     filled(frame, {

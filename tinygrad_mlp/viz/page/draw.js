@@ -236,8 +236,9 @@ class Scene {
     const { count, of, complete } = timeline.arrived(node.id, at);
     const naive = timeline.naive && at > 0 && node.gradient !== null;
     const wrong = naive && timeline.wrong(node.id) && complete;
-    const visit = naive ? timeline.step(timeline.passedAt.get(node.id) ?? 0)?.naive : null;
-    const early = (visit?.early ?? false) && (timeline.passedAt.get(node.id) ?? 0) <= at;
+    const turn = timeline.passedAt.get(timeline.model.maker(node.id) ?? "") ?? 0;
+    const visit = naive ? timeline.step(turn)?.naive : null;
+    const early = (visit?.early ?? false) && of > 0 && turn <= at;
     const key = `${known} ${count} ${complete} ${wrong} ${naive} ${early}`;
     box.classList.toggle("waiting", !known);
     box.classList.toggle("wrong", wrong);

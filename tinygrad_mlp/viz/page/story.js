@@ -171,7 +171,7 @@ class Story {
     const size = step.naive ? briefText(step.naive.gradient, result.value.size) : result.gradient ? sizeText(result.gradient) : "none";
     const how = of > 1 && !step.naive ? `the sum of ${of} contributions, all of them here` : of === 0 && result.output ? "it starts here: the gradient of the result with respect to itself" : "";
     /** @type {(Node | null)[]} */
-    const parts = [el("p", { class: "arrives" }, el("span", {}, "arrives: "), el("b", {}, `g = ${size}`), how ? el("span", { class: "muted" }, ` (${how})`) : null)];
+    const parts = [el("p", { class: "arrives" }, el("span", {}, "arrives: "), el("b", { class: tainted ? "bad" : null }, `g = ${size}`), how ? el("span", { class: "muted" }, ` (${how})`) : null)];
     if (step.naive?.early) {
       const missing = this.model.contributions(result.id).filter((edge) => (timeline.passedAt.get(edge.target) ?? Infinity) > (timeline.passedAt.get(node.id) ?? 0));
       parts.push(el("div", { class: "alert", role: "alert" },
@@ -230,7 +230,7 @@ class Story {
         el("td", {}, String(i + 1)), el("td", {}, this.link(edge.target), edge.sign ? el("span", { class: "muted" }, ` as ${edge.sign}`) : null, late ? " · too late" : null),
         el("td", { class: "right" }, el("span", { class: here && timeline.spoilt(edge) ? "bad" : null }, flow ? briefText(flow, node.value.size) : "to come")), el("td", { class: "right" }, el("span", { class: bad ? "bad" : null }, sum)));
     });
-    if (node.output && !timeline.naive) {
+    if (node.output) {
       rows.unshift(el("tr", {}, el("td"), el("td", { class: "muted" }, "it is an output: given at the start"), el("td"), el("td")));
     }
     return el("div", { class: "ledger" }, el("p", {}, el("b", {}, `gradient of ${called(node)}`), " ", el("span", { class: count < of ? "chip early" : "chip done" }, `${count} of ${of}`)),

@@ -77,7 +77,7 @@ class Model extends Outline {
    * @param {string} id
    */
   pointed(id) {
-    if (!this.alike.size) for (const each of this.nodes.keys()) this.alike.set(this.#pointer(each), (this.alike.get(this.#pointer(each)) ?? 0) + 1);
+    if (!this.alike.size) for (const each of [...this.nodes.keys()].map((key) => this.#pointer(key))) this.alike.set(each, (this.alike.get(each) ?? 0) + 1);
     const node = this.node(id), text = this.#pointer(id);
     return (this.alike.get(text) ?? 0) > 1 ? `${text}, ${node.source || shapeText(node.shape)}` : text;
   }
