@@ -1862,3 +1862,25 @@ def test_a_recurrent_network_shows_its_first_and_last_steps() -> None:
     assert not titles["cell@3 … cell@49"]
     assert [t for t in titles if t.endswith(" inputs")] == ["47 inputs"]
     assert len(boxes_of(drawing.view)) <= BUDGET
+
+
+def test_drawing_needs_nothing_but_numpy() -> None:
+    program = """
+import sys
+for name in ("graphviz", "matplotlib", "IPython", "rich", "scipy", "playwright"):
+    sys.modules[name] = None  # importing it fails
+import numpy as np, tinygrad_mlp as tg
+from tinygrad_mlp import nn
+model = nn.MLP([4, 8, 3], rng=0)
+drawing = tg.play(nn.cross_entropy(model(np.ones((2, 4), np.float32)), [0, 1]))
+assert drawing.svg.startswith("<svg") and drawing.html and drawing.text and drawing.mermaid and drawing.json
+for form in ("png", "dot"):
+    try:
+        getattr(drawing, form)
+    except tg.errors.MissingExtraError as error:
+        print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PATH": ""})
+    png, dot = run.stdout.splitlines()
+    assert "pip install 'tinygrad_mlp[pictures]'" in png
+    assert "graphviz" in dot
