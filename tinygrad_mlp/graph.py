@@ -97,7 +97,7 @@ def mark_call(result: Any, owner: Any, start: int) -> None:
 
     It is for drawing: nothing is computed with it. The note is let go with the graph, by ``backward()``.
     """
-    parts = (result,) if isinstance(result, Node) else tuple(nodes_in(result))
+    parts = [result] if isinstance(result, Node) else list(nodes_in(result))  # tuples of tuple() fill CPython's free lists
     if parts:
         call = (owner, get_ident(), start, next(CLOCK))
         for node in parts:
