@@ -736,3 +736,9 @@ def test_dropout_refuses_whole_numbers():
     with pytest.raises(TensorTypeError, match=r"int64\[3\]; write x\.astype\(float\)"):
         nn.Dropout(rng=0)(np.arange(3))
     assert nn.Dropout(rng=0)([1.0, 2.0]).shape == (2,)
+
+
+def test_what_is_computed_from_parameters_is_no_parameter() -> None:
+    layer = nn.Linear(3, 2, rng=0)
+    for result in (layer(np.ones((1, 3), np.float32)), layer.weight * 2, layer.weight[0], np.tanh(layer.weight)):
+        assert type(result) is Tensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import SettingError, ShapeError, TensorTypeError, did_you_mean
 from ..graph import CLOCK, mark_call
 from ..modes import MODES
+from ..primitive import Primitive
 from ..tensor import Tensor
 
 __all__ = ["Module", "Parameter"]
@@ -32,6 +33,10 @@ class Parameter(Tensor):
 
     def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = True, dtype: Any = None) -> None:
         super().__init__(data, requires_grad, dtype)
+
+    @classmethod
+    def _apply(cls, op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Tensor:
+        return Tensor._apply(op, inputs, params)  # what is computed from parameters is none
 
 
 class Module:

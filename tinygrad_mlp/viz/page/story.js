@@ -85,7 +85,7 @@ class Story {
           : el("li", {}, "A box is an operation with its formula."),
         el("li", {}, "Arrows point forward, from inputs to results.", graph.gradients ? " Gradients flow back along them: the number, the colour and the width tell how large." : ""),
         el("li", {}, "Click a box for all that is known of it. Click the title of a module, ▾ or ▸, to close or open it.")),
-      ...(graph.gradients || !graph.why ? [] : [el("p", { class: "hint" }, `No gradients are shown: ${graph.why}.`)]),
+      ...(graph.why ? [el("p", { class: "hint" }, `${graph.gradients ? "Mind that " : "No gradients are shown: "}${graph.why}.`)] : []),
       ...(sums.length && timeline.last > timeline.forward ? [
         el("h3", {}, "Used more than once"),
         el("p", {}, "The gradients of these are sums, one contribution from each use. ", this.whySum(/** @type {GraphNode} */ (sums[0]))),
