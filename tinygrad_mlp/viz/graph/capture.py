@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...chainrule.names import known_objects, stored_names
-from ...errors import ShapeError, TensorTypeError
-from ...graph import CLOCK, topological
 from ...graph import Node as Recorded
 from ...kernels.shapes import Array
 from ...nn import Parameter
@@ -21,6 +18,8 @@ from .ir import VERSION, Edge, Graph, Group, Node
 from .labels import box_size, label_width, leaf_lines, operation_lines, shorten
 from .measure import visible
 from .numbers import brief, json_number, statistics
+from .outputs import backward_order, checked_seeds
+from .ramp import graded
 from .rehearsal import Naive, Rehearsal, naive, rehearse
 from .titles import by_use, heading, source_line
 
@@ -355,54 +354,9 @@ class Capture:
         return {"steps": steps, "wrong": wrong}
 
 
-# --- before -------------------------------------------------------------------------------------------------------------------
-
-
 def key_of(x: Any) -> Any:
     """What tells an input from others: a Tensor itself, an array's identity."""
     return x if isinstance(x, Recorded) else ("array", id(x))
-
-
-def backward_order(outputs: Sequence[Recorded]) -> list[Recorded]:
-    """The nodes that the outputs were computed from, each after all of its users."""
-    if len(outputs) == 1:
-        return list(topological(outputs[0]))
-    joint = Recorded()
-    joint.arrays, joint.op, joint.inputs, joint.stamp = (), None, tuple(outputs), next(CLOCK)
-    joint.edges = tuple(enumerate(dict.fromkeys(outputs)))
-    return list(topological(joint))[1:]
-
-
-def checked_seeds(outputs: Sequence[Recorded], given: Sequence[Array | None] | None) -> tuple[dict[Recorded, Array], str]:
-    """The gradients that arrive at the outputs; without any, why."""
-    found: dict[Recorded, Array] = {}
-    whys: list[str] = []
-    for i, node in enumerate(outputs):
-        seed = given[i] if given is not None else None
-        if seed is not None:
-            if seed.shape != node.array.shape:
-                raise ShapeError(f"gradient= is of the shape of the output, {node.array.shape} (got {seed.shape})")
-            if not node.tracked:
-                raise TensorTypeError("gradient= is given for an output that no gradient flows through: nothing requires gradients")
-            if seed.dtype.kind not in "biuf" and node.array.dtype.kind != "c":
-                raise TensorTypeError(f"gradient= for an output of {node.array.dtype} holds real numbers (got {seed.dtype})")
-            found[node] = found[node] + seed if node in found else seed.astype(node.array.dtype)
-        elif not node.tracked:
-            whys.append("no input requires gradients")
-        elif node.array.size != 1:
-            whys.append(f"the output has {node.array.size:,} entries: draw a loss, or give gradient=")
-        elif node.array.dtype.kind != "f":
-            whys.append("the output is complex: give gradient=")
-        elif node not in found:
-            found[node] = np.ones_like(node.array)
-    if len(found) > 1 and given is None:
-        return found, f"the gradients are those of the sum of {len(found)} outputs; for one alone give gradient=[1, None]"
-    if found and whys:
-        return found, f"gradients of {len(found)} of {len(outputs)} outputs; for the rest: {whys[0]}"
-    return found, "" if found else whys[0]
-
-
-# --- groups and ramps ---------------------------------------------------------------------------------------------------------
 
 
 def new_group(name: str, parent: str | None, call: Stretch) -> Group:
@@ -415,21 +369,6 @@ def new_group(name: str, parent: str | None, call: Stretch) -> Group:
         "path": call.path, "lines": [], "width": 0.0, "height": 0.0, "title_width": 0.0, "operations": 0, "parameters": 0,
         "numbers": 0, "shape": None, "warn": "", "open": True,
     }  # fmt: skip
-
-
-def graded(edges: Sequence[Edge]) -> dict[str, float] | None:
-    """Give every edge its step on the logarithmic ramp of gradient sizes; returns the ends of the ramp."""
-    sizes = [e["gradient"]["rms"] for e in edges if e["state"] == "flow" and e["gradient"] is not None and e["gradient"]["rms"] > 0]
-    if not sizes:
-        return None
-    low, high = min(sizes), max(sizes)
-    for e in edges:
-        if e["state"] == "flow" and e["gradient"] is not None:
-            e["level"] = 2
-            if low <= high / 2 and e["gradient"]["rms"] > 0:
-                above, whole = (math.log(x) - math.log(low) for x in (e["gradient"]["rms"], high))
-                e["level"] = min(4, int(5 * above / whole))
-    return {"low": low, "high": high}
 
 
 def has(bad: Callable[[Any], Any], x: Any) -> bool:
