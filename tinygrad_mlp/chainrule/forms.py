@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from ..graph import Node
 from ..primitive import Primitive
 from ..symbols import Symbol
 
@@ -30,11 +31,11 @@ Text: TypeAlias = tuple[str, int]
 """A text and how tightly it holds together."""
 
 
-def operation(symbol: Symbol) -> Primitive:
-    """The operation of a Symbol that has one."""
-    if symbol.op is None:
+def operation(value: Symbol | Node) -> Primitive:
+    """The operation of a value that has one."""
+    if value.op is None:
         raise ValueError("an input has a name, and no operation")
-    return symbol.op
+    return value.op
 
 
 def dtype_text(dtype: Any) -> str:

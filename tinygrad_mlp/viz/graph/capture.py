@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ...chainrule.forms import operation
 from ...chainrule.names import known_objects, stored_names
 from ...graph import Node as Recorded
 from ...kernels.shapes import Array
 from ...nn import Parameter
 from .calls import Stretch, attribute_name, call_tree, common, dissolve, lineage, owners, parameter_titles
-from .comparing import Slope, numeric_slopes, operation
+from .comparing import Slope, numeric_slopes
 from .formulas import Formulas, Told, category, letters
 from .ir import VERSION, Edge, Graph, Group, Node
 from .labels import box_size, label_width, leaf_lines, operation_lines, shorten

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...chainrule.forms import operation
 from ...check import Comparison, Diagnosis, relative_difference, same_bits
 from ...doctor.sentences import page
 from ...errors import SettingError, did_you_mean
 from ...graph import Node
 from ...kernels.shapes import Array
-from ...primitive import Primitive
 from .ir import Graph
 from .labels import shape_text
 from .numbers import short
 
-__all__ = ["Slope", "compared", "numeric_slopes", "operation"]
+__all__ = ["Slope", "compared", "numeric_slopes"]
 
 AFFORDABLE = 60_000
 """So many operations are run again for the numeric differences, at most."""
@@ -107,13 +107,6 @@ def numeric_slopes(
             noise = 1e-15 * (abs(near[0]) + abs(near[1])) / h + 10 * abs(numeric - wider) + rounding
             found[leaf] = Slope(numeric, slope, (here - near[1]) / h, (near[0] - here) / h, noise)
     return found
-
-
-def operation(node: Node) -> Primitive:
-    """The operation of a node that has one."""
-    if node.op is None:
-        raise ValueError("a leaf has no operation")
-    return node.op
 
 
 def doubled(x: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...chainrule.forms import operation
 from ...chainrule.local import Input, Local, LocalDerivative, local
 from ...chainrule.notation import ATOM, NEGATIVE, PLAIN, Plain, Text
 from ...graph import Node
@@ -102,9 +103,7 @@ class Formulas:
         arrived : the gradient of the node
         with_numbers : whether the numbers of a scalar operation are put in
         """
-        op, arrays = node.op, node.arrays or ()
-        if op is None:
-            raise ValueError("a leaf has no formula")
+        op, arrays = operation(node), node.arrays or ()
         names = letters(op, len(arrays))
         places = list(sent)
         given = [described(name, x) for name, x in zip(names, arrays, strict=True)]
@@ -142,9 +141,7 @@ class Formulas:
         """The numbers of a scalar operation in its formulas: those of the lines are entered, that of the operation returned."""
         values = {x.letter: float(a) for x, a in zip(given, node.arrays or (), strict=True) if x.number is ...}
         values |= {"z": float(node.array.ravel()[0])} | ({} if arrived is None else {"g": float(np.ravel(arrived)[0])})
-        op = node.op
-        if op is None:
-            raise ValueError("a leaf has no formula")
+        op = operation(node)
         digits = digits_needed(op, given, node, values, sent)
         texts = {name: Text(short(v, digits), ATOM if v >= 0 else NEGATIVE) for name, v in values.items()}
         found = read(op, given, node.params, places if arrived is not None else (), DIGITS, texts)
