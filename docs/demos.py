@@ -1,0 +1,130 @@
+"""The pages of the demos, in docs/demos: ``python docs/demos.py`` runs every demo in its short form and writes them.
+
+    python docs/demos.py [NAME …]                         write the pages of these demos, or of all
+    python docs/demos.py --check [NAME …]                 run them, and fail if one fails or if a verdict differs from its page
+    python docs/demos.py --full DIR NAME                  the page of a long run, on the data in DIR: NAME_full.md
+
+Numbers change from machine to machine in their last digits, and so do pictures: ``--check`` compares what was judged, not these.
+What could not be measured, for want of a library or of data, is no difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMOS, PAGES = ROOT / "demos", ROOT / "docs" / "demos"
+NAMES = sorted(path.stem for path in DEMOS.glob("*.py") if "import options" in path.read_text(encoding="utf-8"))
+"""The scripts that have a report; the others are their helpers."""
+
+
+def run(name: str, out: Path, full: Path | None) -> tuple[int, str, float]:
+    """Run a demo; its exit code, what it printed, the seconds it took."""
+    start = time.perf_counter()
+    more = [] if full is None else ["--full", "--data-dir", str(full)]
+    done = subprocess.run(  # noqa: S603  # our own scripts
+        [sys.executable, str(DEMOS / f"{name}.py"), "--out", str(out), *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=out.parent,
+        env=os.environ | {"COLUMNS": "120"},
+        check=False,
+    )
+    return done.returncode, done.stdout, time.perf_counter() - start
+
+
+def page(name: str, out: Path, full: bool) -> str:
+    """The page of a demo: its report, with the links of pictures and a line that says what made it."""
+    command = f"python demos/{name}.py" + (" --full --data-dir DIR" if full else "")
+    lines = (out / "report.md").read_text(encoding="utf-8").splitlines()
+    folder = stem(name, full)
+    linked = [re.sub(r"(\]\()(?!\w+://|#|\.\./)([^)\s]+\.(?:png|svg|html|md)\))", rf"\1{folder}/\2", line) for line in lines]
+    told = f"What `.venv/bin/{command}` says: this page is written by `.venv/bin/python docs/demos.py`, the script is `demos/{name}.py`."
+    return "\n".join([linked[0], "", told, *linked[1:]]) + "\n"
+
+
+def stem(name: str, full: bool) -> str:
+    """The name of a page."""
+    return f"{name}_full" if full else name
+
+
+def verdicts(text: str) -> list[tuple[str, str]]:
+    """The claims of a page with their verdicts."""
+    if "## Verdicts" not in text:
+        return []
+    rows = [line for line in text.partition("## Verdicts")[2].splitlines() if line.startswith("| ")][2:]
+    return [(cells[2].strip(), cells[-2].strip()) for cells in (re.split(r"(?<!\\)\|", row) for row in rows)]
+
+
+def write(name: str, out: Path, full: bool) -> None:
+    """Put a page and its files in place of the old ones."""
+    folder = PAGES / stem(name, full)
+    PAGES.mkdir(exist_ok=True)
+    text = page(name, out, full)
+    if folder.exists():
+        shutil.rmtree(folder)
+    files = [path for path in sorted(out.iterdir()) if path.name != "report.md"]
+    if files:
+        folder.mkdir()
+    for path in files:
+        shutil.copyfile(path, folder / path.name)
+    (PAGES / f"{folder.name}.md").write_text(text, encoding="utf-8")
+
+
+def compared(name: str, out: Path) -> str:
+    """What differs between the verdicts of this run and those on the page; empty if nothing."""
+    path = PAGES / f"{name}.md"
+    if not path.exists():
+        return f"docs/demos/{name}.md is missing: run python docs/demos.py {name}"
+    old, new = verdicts(path.read_text(encoding="utf-8")), verdicts((out / "report.md").read_text(encoding="utf-8"))
+    if [claim for claim, _ in old] != [claim for claim, _ in new]:
+        return f"the claims of {name} are not those of its page: run python docs/demos.py {name}"
+    pairs = zip(old, new, strict=True)
+    changed = [f"  {claim}: {now}, on the page {then}" for (claim, then), (_, now) in pairs if now not in (then, "not measured")]
+    return "\n".join([f"verdicts of {name} are not those of its page:", *changed]) if changed else ""
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog=__doc__.partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(NAMES)} (all)")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a demo fails or a verdict has changed")
+    parser.add_argument("--full", type=Path, metavar="DIR", help="the long run of one demo, on the data in DIR")
+    arguments = parser.parse_args()
+    for name in arguments.names:
+        if name not in NAMES:
+            parser.error(f"no demo {name!r} (there are {', '.join(NAMES)})")
+    if arguments.full is not None and (len(arguments.names) != 1 or arguments.check):
+        parser.error("--full DIR goes with the name of one demo, and not with --check")
+    failed = []
+    for name in arguments.names or NAMES:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / name
+            code, printed, seconds = run(name, out, arguments.full and arguments.full.resolve())
+            problem = f"{name} ended with the exit code {code}:\n{printed[-4000:]}" if code else ""
+            if not problem and arguments.check:
+                problem = compared(name, out)
+            elif not problem:
+                write(name, out, arguments.full is not None)
+        print(f"{name}: {seconds:.0f} s{', FAILED' if problem else ''}", flush=True)
+        if problem:
+            failed.append(problem)
+    print(*failed, sep="\n\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

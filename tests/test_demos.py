@@ -1,0 +1,182 @@
+"""The report that the demos share, the command that makes their pages, and what stands on these."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+import tinygrad_mlp as tg
+
+
+def loaded(path: Path) -> ModuleType:
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+REPORT, PAGES = loaded(ROOT / "demos" / "report.py"), loaded(ROOT / "docs" / "demos.py")
+SEEDS = ["seed_000", "seed_001", "seed_002", "seed_003", "seed_004"]
+FURTHER = ["custom_parts", "newton", "playback", "scalar_expression", "two_moons", "wrong_backprop"]
+
+
+# --- the report ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def report(tmp_path):
+    return REPORT.Report("A title", tmp_path / "out")
+
+
+def written(report):
+    return (report.out / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("holds", "correction", "verdict", "measured"),
+    [
+        (True, "", "holds", "12"),
+        (True, "13", "holds", "12"),
+        (False, "13", "holds with a correction", "12; right: 13"),
+        (False, "", "does not hold", "12"),
+        (None, "", "not measured", "12"),
+        (np.False_, "", "does not hold", "12"),
+    ],
+)
+def test_a_verdict_follows_from_what_was_measured(report, holds, correction, verdict, measured):
+    assert report.claim("l. 1", "there are 12 | bits", "12", holds, correction) == verdict
+    assert report.finish() == 0
+    assert f"| l. 1 | there are 12 \\| bits | {measured} | {verdict} |" in written(report)
+    assert PAGES.verdicts(written(report)) == [("there are 12 \\| bits", verdict)]
+
+
+def test_a_failed_check_is_the_exit_code_and_is_told(report, capsys):
+    report.check(True, "one is one")
+    report.check(np.False_, "one is two")
+    assert report.finish() == 1
+    told = capsys.readouterr()
+    assert "[ok] one is one" in told.out
+    assert "[FAILED] one is two" in told.out
+    assert told.err == "A check failed: one is two\n"
+    assert "- [FAILED] one is two" in written(report)
+
+
+def test_what_is_told_is_printed_and_is_on_the_page(report, capsys):
+    report.heading("Part")
+    report.say("Some   words\n  in a line.")
+    report.show("a = 1\nb = 2", "python")
+    report.table(("name", "size"), [("w", "1,200"), ("bias", "3 %")])
+    assert report.finish() == 0
+    page, printed = written(report), capsys.readouterr().out
+    assert page.startswith("# A title\n\n## Part\n\nSome words in a line.\n\n```python\na = 1\nb = 2\n```\n")
+    assert "| name | size |\n| --- | ---: |\n| w | 1,200 |\n| bias | 3 % |\n" in page
+    assert "    name   size\n    ───────────\n    w     1,200\n    bias    3 %\n" in printed
+    assert "Verdicts" not in page
+
+
+def test_pictures_are_saved_and_shown(report):
+    from matplotlib.figure import Figure
+
+    x = tg.Tensor(2.0, requires_grad=True)
+    report.picture("graph", tg.draw(x * x), "a square")
+    ax = Figure().subplots()
+    report.picture("axes", ax, "an axis")
+    report.finish()
+    assert (report.out / "graph.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert (report.out / "axes.png").read_bytes().startswith(b"\x89PNG")
+    assert "![a square](graph.svg)\n\n![an axis](axes.png)" in written(report)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--full"], "--full needs --data-dir"),
+        (["--data-dir", "x"], "--data-dir is used by --full only"),
+        (["--seed", "-1"], "from 0 up"),
+        (["--nonsense"], "unrecognized"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense_is_refused(arguments, words, capsys):
+    with pytest.raises(SystemExit) as refused:
+        REPORT.options("name", "about", full="long", arguments=arguments)
+    assert refused.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SystemExit, match="cannot write to --out"):
+        REPORT.Report("t", tmp_path / "file" / "out")
+
+
+# --- the command and its pages ------------------------------------------------------------------------------------------
+
+
+def test_the_demos_are_those_that_the_documentation_names():
+    assert sorted([*SEEDS, *FURTHER]) == PAGES.NAMES
+
+
+@pytest.mark.parametrize("name", [*SEEDS, *FURTHER])
+def test_every_demo_has_a_page_and_says_what_it_does(name):
+    page = (PAGES.PAGES / f"{name}.md").read_text(encoding="utf-8")
+    assert f"demos/{name}.py" in page
+    assert "[FAILED]" not in page
+    listed = (PAGES.PAGES / "index.md").read_text(encoding="utf-8")
+    assert f"({name}.md)" in listed
+    run = subprocess.run([sys.executable, str(ROOT / "demos" / f"{name}.py"), "--help"], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0
+    assert "--out" in run.stdout
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_every_write_up_is_judged(name):
+    found = PAGES.verdicts((PAGES.PAGES / f"{name}.md").read_text(encoding="utf-8"))
+    kinds = {verdict for _, verdict in found}
+    assert len(found) >= 8
+    assert kinds <= {"holds", "holds with a correction", "does not hold", "not measured"}
+    assert {"holds", "holds with a correction"} <= kinds
+
+
+def page_of(tmp_path, *rows):
+    lines = ["# x", "", "## Verdicts", "", "| place | the document | measured here | verdict |", "| --- | --- | --- | --- |"]
+    text = "\n".join([*lines, *(f"| l. 1 | {claim} | 1 | {verdict} |" for claim, verdict in rows), "", "2 claims: |", ""])
+    (tmp_path / "report.md").write_text(text, encoding="utf-8")
+    return text
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ([("a", "holds"), ("b", "does not hold")], ""),
+        ([("a", "not measured"), ("b", "does not hold")], ""),
+        ([("a", "holds"), ("b", "holds")], "b: holds, on the page does not hold"),
+        ([("a", "holds")], "the claims of demo are not those"),
+        ([("a", "holds"), ("c", "does not hold")], "the claims of demo are not those"),
+    ],
+)
+def test_a_verdict_that_has_changed_is_seen(tmp_path, monkeypatch, now, words):
+    monkeypatch.setattr(PAGES, "PAGES", tmp_path)
+    (tmp_path / "demo.md").write_text(page_of(tmp_path, ("a", "holds"), ("b", "does not hold")), encoding="utf-8")
+    page_of(tmp_path, *now)
+    told = PAGES.compared("demo", tmp_path)
+    assert words in told
+    assert bool(words) == bool(told)
+
+
+def test_a_page_has_links_to_its_folder_and_says_what_made_it(tmp_path):
+    (tmp_path / "report.md").write_text(
+        "# T\n\n![c](a.png) [p](graph.html) [d](../doctor.md) [h](https://x.org/a.png)\n", encoding="utf-8"
+    )
+    text = PAGES.page("seed_003", tmp_path, full=True)
+    assert "![c](seed_003_full/a.png) [p](seed_003_full/graph.html) [d](../doctor.md) [h](https://x.org/a.png)" in text
+    assert "python demos/seed_003.py --full --data-dir DIR" in text
