@@ -14,7 +14,7 @@ from conftest import ROOT
 from tinygrad_mlp.cli import parser
 from tinygrad_mlp.listing import count
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_readme_examples_print_what_they_say() -> None:

@@ -255,3 +255,9 @@ def test_dot_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dot.subprocess, "run", slow)
     with pytest.raises(DataError, match="took longer than 60 seconds: close some groups"):
         dot.placed_by_dot(visible(by_hand.mlp()), "TB")
+
+
+def test_without_the_package_graphviz_its_own_name_is_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    with pytest.raises(MissingExtraError, match="needs the package 'graphviz', which is not installed: pip install graphviz$"):
+        dot.digraph(by_hand.mlp(), visible(by_hand.mlp()))

@@ -129,7 +129,7 @@ def operation_failed(name: str, inputs: Sequence[Any], params: dict[str, Any], e
 
 
 def require(module: str, extra: str, purpose: str) -> Any:
-    """Import an optional package, or say which extra brings it.
+    """Import an optional package, or say which extra brings it; without an extra it is one that was installed with this one.
 
     >>> require("math", "demos", "an example").sqrt(4.0)
     2.0
@@ -139,6 +139,6 @@ def require(module: str, extra: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtraError(
-            f"{purpose} needs the package {module.partition('.')[0]!r}, which is not installed: pip install 'tinygrad_mlp[{extra}]'"
-        ) from error
+        name = module.partition(".")[0]
+        cure = f"pip install 'tinygrad_mlp[{extra}]'" if extra else f"pip install {name}"
+        raise MissingExtraError(f"{purpose} needs the package {name!r}, which is not installed: {cure}") from error

@@ -42,7 +42,7 @@ def digraph(graph: Mapping[str, Any], view: Mapping[str, Any]) -> Any:
 
     Every node, edge and cluster carries the identifier of the description as its ``id``.
     """
-    graphviz = require("graphviz", "demos", "a graphviz.Digraph")
+    graphviz = require("graphviz", "", "a graphviz.Digraph")
     nodes = {node["id"]: node for node in graph["nodes"]}
     groups = {group["id"]: group for group in graph["groups"]}
     top = graphviz.Digraph(
