@@ -22,8 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMOS, PAGES = ROOT / "demos", ROOT / "docs" / "demos"
-NAMES = sorted(path.stem for path in DEMOS.glob("*.py") if "import options" in path.read_text(encoding="utf-8"))
-"""The scripts that have a report; the others are their helpers."""
+NAMES = sorted(path.stem for path in DEMOS.glob("*.py") if f'options("{path.stem}"' in path.read_text(encoding="utf-8"))
+"""The scripts that have a command line, made with options("NAME", …); the others are their helpers."""
 
 
 def run(name: str, out: Path, full: Path | None) -> tuple[int, str, float]:
@@ -35,7 +35,7 @@ def run(name: str, out: Path, full: Path | None) -> tuple[int, str, float]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        cwd=out.parent,
+        cwd=ROOT,
         env=os.environ | {"COLUMNS": "120"},
         check=False,
     )

@@ -18,7 +18,7 @@ FLOORS: dict[str, int] = {
     "composed": 1, "graph": 1, "sweep": 1, "dispatch": 1, "operand": 1, "modes": 1, "guard": 1, "anomaly": 1, "values": 1, "recording": 1, "assignment": 1, "tensor": 1,
     "derivative": 1, "symbols": 1, "namespace": 1, "linalg": 1, "fft": 1,
     "nn": 2, "optim": 2, "data": 2, "functional": 2, "rounding": 2, "trees": 2, "extend": 2,
-    "manual": 3, "check": 3, "doctor": 3, "viz": 3, "chainrule": 3, "compiler": 3, "listing": 3, "options": 3, "history": 3, "watching": 3,
+    "manual": 3, "check": 3, "doctor": 3, "viz": 3, "chainrule": 3, "compiler": 3, "listing": 3, "options": 3, "history": 3, "watching": 3, "train": 3,
     "prove": 4, "exercise": 4, "cli": 4, "__main__": 4,
     "__init__": 5,
 }  # fmt: skip
@@ -117,3 +117,10 @@ def test_importing_the_package_imports_only_numpy() -> None:
     assert "rich" in loaded_by("import rich, tinygrad_mlp")  # this test can see a package
     light = loaded_by("import tinygrad_mlp")
     assert not {"tinygrad_mlp.nn", "numpy.random", "dataclasses", "argparse"} & light
+
+
+def test_type_checkers_see_what_the_door_gives() -> None:
+    """mypy --strict takes an imported name for public only as ``X as X``."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    named = {a.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for a in node.names if a.asname == a.name}
+    assert named == {*tinygrad_mlp.ENGINE, *tinygrad_mlp.LIBRARY, *tinygrad_mlp.LATER}

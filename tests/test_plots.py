@@ -114,6 +114,8 @@ def test_histories_that_cannot_be_drawn(ax) -> None:
         history().plot(quantities=["acuracy"])
     with pytest.raises(TensorTypeError, match="draws History objects"):
         plots.histories([{"train_loss": [1]}])  # type: ignore[list-item]
+    with pytest.raises(TensorTypeError, match=r"draws History objects \(got 5\)"):
+        plots.histories(5)  # type: ignore[arg-type]
     with pytest.raises(TensorTypeError, match="ax must be one Axes"):
         history().plot(ax.figure)
 
@@ -322,8 +324,10 @@ def test_confusion_of_models_scores_and_logits() -> None:
         ((SAID, None, TRUE + 0.5), DataError, "whole numbers from 0 up"),
         ((SAID, None, TRUE, ["a", "b"]), ShapeError, "labels up to 2, but only 2 names"),
         (("words", None, TRUE), TensorTypeError, "takes a model, or its predictions"),
-        ((lambda x: x[:3], X, Y), ShapeError, "expected a row for each"),
+        ((lambda x: x[:3], X, Y), ShapeError, "a row for each row of X"),
         ((SAID[:0], None, TRUE[:0]), DataError, "there are none"),
+        ((SAID, None, TRUE + 10**9), DataError, "1,000 classes are the most"),
+        ((lambda x: x * np.nan, X, Y), DataError, "60 of 60 outputs of the model are NaN, which is no class"),
     ],
 )
 def test_confusions_that_make_no_sense(arguments, error, words) -> None:
@@ -355,6 +359,13 @@ def test_the_boundary_of_a_line_is_that_line(ax) -> None:
         colour = COLOURS[int(point @ [1.0, 2.0] > 0.1)]
         assert np.argmin(picture[row, column]) == np.argmin(to_rgb(colour))
     draws(ax)
+
+
+def test_no_boundary_is_drawn_of_what_is_no_number() -> None:
+    with pytest.raises(DataError, match="80 of 80 outputs|outputs of the model are NaN"):
+        plots.decision_boundary(lambda x: x * np.nan, POINTS, np.zeros(80, int))
+    with pytest.raises(DataError, match="some of X are NaN or infinite"):
+        plots.decision_boundary(lambda x: x, np.where(POINTS > 0.9, np.inf, POINTS), np.zeros(80, int))
 
 
 def test_the_regions_of_several_classes_and_of_probabilities() -> None:

@@ -6,10 +6,9 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
@@ -23,6 +22,9 @@ from ..nn import init as initialisers
 from ..nn.layers import DEFAULT_INIT, activation_named
 from ..nn.losses import loss_named
 from ..optim import SGD
+from ..train import predict
+from ..train.metrics import accuracy
+from ..train.progress import Progress, Steps
 from ..viz import draw
 from .report import FILES, summary_table, verdict, write_files
 
@@ -224,93 +226,59 @@ def train(
     optimizer = SGD(model.parameters(), lr, settings.momentum)
     paths = {name: path for path, p in model.named_parameters() for name, q in named.items() if p is q}
     record(result, model, settings, training, test)
-    for epoch in progress(epochs, -(-len(X) // settings.batch_size), result, out):
-        for X_batch, y_batch in data.batches(X, targets, settings.batch_size, rng):
-            loss = check.loss_of(model, settings.loss, X_batch, y_batch, l2=settings.weight_decay)
-            optimizer.zero_grad()
-            loss.backward()
-            engine = {name: p.grad for name, p in named.items() if p.grad is not None}
-            by_hand = check.manual_backprop(model, settings.loss, X_batch, y_batch, l2=settings.weight_decay).gradients
-            result.steps += 1
-            if not math.isfinite(float(loss)):
-                raise DataError(
-                    f"training diverged: the loss of step {result.steps} is {float(loss)}; choose a smaller --lr than {lr:g}"
-                )
-            if len(engine) != len(by_hand) or not all(check.same_bits(g, by_hand[name]) for name, g in engine.items()):
-                note_difference(result, check.compare_gradients(engine, by_hand, paths), epoch)
-            optimizer.step()
-            epoch.advance(float(loss))
-        record(result, model, settings, training, test)
+    steps = Steps(total=-(-len(X) // settings.batch_size))
+    with Progress(result.history, epochs, steps, out, line):
+        for epoch in range(1, epochs + 1):
+            steps.start(epoch)
+            for X_batch, y_batch in data.batches(X, targets, settings.batch_size, rng):
+                loss = check.loss_of(model, settings.loss, X_batch, y_batch, l2=settings.weight_decay)
+                optimizer.zero_grad()
+                loss.backward()
+                engine = {name: p.grad for name, p in named.items() if p.grad is not None}
+                by_hand = check.manual_backprop(model, settings.loss, X_batch, y_batch, l2=settings.weight_decay).gradients
+                result.steps += 1
+                if not math.isfinite(float(loss)):
+                    raise DataError(
+                        f"training diverged: the loss of step {result.steps} is {float(loss)}; choose a smaller --lr than {lr:g}"
+                    )
+                if len(engine) != len(by_hand) or not all(check.same_bits(g, by_hand[name]) for name, g in engine.items()):
+                    note_difference(result, check.compare_gradients(engine, by_hand, paths), epoch)
+                optimizer.step()
+                steps.advance(float(loss))
+            record(result, model, settings, training, test)
 
 
-def note_difference(result: Result, rows: list[check.Row], epoch: Any) -> None:
+def note_difference(result: Result, rows: list[check.Row], epoch: int) -> None:
     """Remember how far apart the gradients of this step are, and where the first difference was."""
     report = check.Comparison(rows, 0.0, 0.0)
     for row in rows:
         worst = result.worst_ulps[row.name]
         result.worst_ulps[row.name] = None if worst is None or row.ulps is None else max(worst, row.ulps)
     if not result.first_difference:
-        result.first_difference = f"step {result.steps} (epoch {epoch.number}): {report.first_difference}"
+        result.first_difference = f"step {result.steps} (epoch {epoch}): {report.first_difference}"
 
 
 def record(result: Result, model: MLP, settings: Settings, training: tuple[Array, Array, Array], test: tuple[Array, Array]) -> None:
     """Loss and accuracy on both parts, after an epoch (and before the first)."""
     found: dict[str, float] = {}
     for part, X, y in (("train", training[0], training[1]), ("test", *test)):
-        loss, accuracy = evaluate(model, settings.loss, X, y)
-        found |= {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
+        loss, right = evaluate(model, settings.loss, X, y)
+        found |= {f"{part}_loss": loss, f"{part}_accuracy": right}
     result.history.record(epoch=len(result.history), **found)
 
 
-def evaluate(model: MLP, loss: str, X: Array, y: Array, chunk: int = 4096) -> tuple[float, float]:
-    """The mean loss (without the L2 term) and the accuracy, a chunk of rows at a time."""
-    total, right = 0.0, 0
-    criterion = loss_named(loss)
+def evaluate(model: MLP, loss: str, X: Array, y: Array) -> tuple[float, float]:
+    """The loss (without the L2 term) and the accuracy."""
+    criterion, logits = loss_named(loss), predict(model, X)
+    targets = y if loss.startswith("cross_entropy") else np.eye(model.sizes[-1], dtype=X.dtype)[y]
     with no_grad():
-        for start in range(0, len(X), chunk):
-            rows, labels = X[start : start + chunk], y[start : start + chunk]
-            targets = labels if loss.startswith("cross_entropy") else np.eye(model.sizes[-1], dtype=X.dtype)[labels]
-            logits = model(rows)
-            outputs = activation_named(criterion.output)(logits) if criterion.output else logits
-            total += float(criterion(outputs, targets)) * len(rows)
-            right += int((logits.numpy().argmax(axis=1) == labels).sum())
-    return total / len(X), right / len(X)
+        value = criterion(activation_named(criterion.output)(logits) if criterion.output else logits, targets)
+    return float(value), accuracy(logits, y)
 
 
-class Epoch:
-    """One epoch in the progress bar."""
-
-    def __init__(self, number: int, bar: Any, task: Any) -> None:
-        self.number, self._bar, self._task = number, bar, task
-
-    def advance(self, loss: float) -> None:
-        """One step more."""
-        self._bar.update(self._task, advance=1, loss=loss)
-
-
-def progress(epochs: int, steps: int, result: Result, out: TextIO) -> Iterator[Epoch]:
-    """The epochs, under a progress bar with loss and accuracy; a line an epoch where there is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(file=out)
-    columns = (
-        TextColumn("epoch {task.fields[epoch]:>3}/" + str(epochs)),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("steps, loss with L2 {task.fields[loss]:.4f}, test accuracy {task.fields[accuracy]:.2%}"),
-        TimeRemainingColumn(),
+def line(row: dict[str, float], by: str, epochs: float | None) -> str:
+    """The record of an epoch, where there is no terminal."""
+    return (
+        f"epoch {row[by]:>3g}/{epochs:g}  loss {row['train_loss']:.4f} (test {row['test_loss']:.4f})  "
+        f"accuracy {row['train_accuracy']:.2%} (test {row['test_accuracy']:.2%})"
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=epochs * steps, epoch=0, loss=float("nan"), accuracy=result.accuracy)
-        for number in range(1, epochs + 1):
-            bar.update(task, epoch=number)
-            yield Epoch(number, bar, task)
-            bar.update(task, accuracy=result.accuracy)
-            if not console.is_terminal:
-                told = list(result.history)[-1]
-                print(
-                    f"epoch {number:>3}/{epochs}  loss {told['train_loss']:.4f} (test {told['test_loss']:.4f})  "
-                    f"accuracy {told['train_accuracy']:.2%} (test {told['test_accuracy']:.2%})",
-                    file=out,
-                )

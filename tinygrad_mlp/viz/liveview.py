@@ -68,10 +68,14 @@ class Live:
         self.history, self.total, self.stream = history, total, stream
         self._screen: Screen | None = None
 
+    def screen(self) -> Screen:
+        """What the view is drawn on."""
+        return screen_for(self.history, self.total, self.stream)
+
     def __enter__(self) -> Live:
         if self._screen is not None:
             raise SettingError("this view is open already: make another one with history.live()")
-        self._screen = screen_for(self.history, self.total, self.stream)
+        self._screen = self.screen()
         try:
             self._screen.open()
         except BaseException:
@@ -131,6 +135,7 @@ class Lines:
         self.history, self.total, self.out = history, total, out
         self.told = len(history)
         self.names: list[str] = []
+        self.line: Callable[[dict[str, float], str, float | None], str] = line_of
 
     def open(self) -> None:
         """Nothing to begin."""
@@ -142,7 +147,7 @@ class Lines:
             rows[-1] = {name: value for name, value in rows[-1].items() if name == by or name not in self.names}
             self.told -= 1
         for row in rows[self.told :]:
-            print(line_of(row, by, self.total), file=self.out, flush=True)
+            print(self.line(row, by, self.total), file=self.out, flush=True)
         self.told, self.names = len(rows), list([*self.history][-1]) if rows else []
 
     def close(self) -> None:
@@ -160,6 +165,7 @@ class Terminal:
         self.history, self.total = history, total
         self.clock = Clock(history, total)
         self.console = Console(file=out)
+        self.footer: Callable[[], Any] | None = None  # what else is drawn, below
         self.bars = BARS["utf" if "utf" in (self.console.encoding or "").lower() else "ascii"]
         self.view = RichLive(console=self.console, refresh_per_second=1 / PAUSE, get_renderable=self.table)
 
@@ -182,7 +188,7 @@ class Terminal:
             curve = Text(sparkline(scaled(values), WIDTH, self.bars), style=colour)
             grid.add_row("" if quantity == seen else quantity, part, shown(quantity, float(values[-1])), curve, best)
             seen = quantity
-        return Group(title, grid)
+        return Group(title, grid, *([self.footer()] if self.footer else []))
 
     def open(self) -> None:
         """Take the place."""

@@ -43,7 +43,7 @@ def histories(runs: Iterable[History] | History, ax: Any = None, quantities: Seq
     Axes or Panels
         The one given; else the axes as a tuple with ``figure``.
     """
-    runs = [runs] if isinstance(runs, History) else list(runs)
+    runs = [runs] if isinstance(runs, History) or not isinstance(runs, Iterable) else list(runs)
     for run in runs:
         if not isinstance(run, History):
             raise TensorTypeError(f"histories() draws History objects (got {run!r})")

@@ -13,10 +13,10 @@ from ...derivative import gradients
 from ...errors import GraphError, SettingError, ShapeError, TensorTypeError, did_you_mean
 from ...modes import no_grad
 from ...nn.module import Module, Parameter
+from ...nn.prediction import mode
 from ...tensor import Tensor
 from ...values import unwrap
 from .figures import COLOURS, one_ax, tidy
-from .models import in_evaluation
 
 __all__ = ["loss_along"]
 
@@ -58,7 +58,7 @@ def loss_along(
         raise SettingError(f"loss_along() needs at least 3 points (got {points!r})")
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     given = None if direction is None else checked(direction, named)
-    with in_evaluation(model):
+    with mode(model, training=False):
         here = loss()
         if not isinstance(here, Tensor) or here.size != 1 or not here.requires_grad:
             raise GraphError("loss_along() needs a function that computes the loss: lambda: nn.cross_entropy(model(X), y)")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, SettingError, ShapeError, TensorTypeError
-from ...modes import no_grad
 from ...nn.module import Module
+from ...nn.prediction import outputs_of
 from ...values import unwrap
 from .figures import COLOURS, MARKS, one_ax, wrapped
 
@@ -20,6 +19,9 @@ __all__ = ["confusion_matrix", "decision_boundary", "first_layer"]
 
 CHUNK = 4096
 """So many rows go through a model at once."""
+
+CLASSES = 1000
+"""More classes than these are a picture that nobody can read."""
 
 GAP = "#bdbdbd"
 """Between the images, since white is a weight of 0."""
@@ -89,35 +91,18 @@ def mosaic(images: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
 # --- predictions ------------------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def in_evaluation(model: Any) -> Iterator[None]:
-    """The model in evaluation mode (no dropout), and every module in its own mode again afterwards."""
-    modules = [module for _, module in model.named_modules()] if isinstance(model, Module) else []
-    before = [(vars(module), vars(module).get("training")) for module in modules]
-    try:
-        for module in modules:
-            module.training = False
-        yield
-    finally:
-        for attributes, training in before:
-            if training is None:
-                attributes.pop("training", None)
-            else:
-                attributes["training"] = training
-
-
 def scores_of(model: Callable[[Any], Any], X: NDArray[Any]) -> NDArray[Any]:
-    """The outputs of a model, a chunk of rows at a time, without a graph, in evaluation mode."""
-    with in_evaluation(model), no_grad():
-        chunks = [np.asarray(unwrap(model(X[i : i + CHUNK]))) for i in range(0, len(X), CHUNK)]
-    scores = np.concatenate(chunks)
-    if len(scores) != len(X) or scores.ndim > 2:
+    """The outputs of a model, (m, k) or one a row."""
+    scores = outputs_of(model, X, CHUNK)
+    if scores.ndim > 2:
         raise ShapeError(f"the model turns {len(X)} samples into an output of shape {scores.shape}: expected a row for each")
     return scores
 
 
 def classes_of(scores: NDArray[Any], threshold: float) -> NDArray[np.intp]:
     """The class of each row: the largest score, or, with one score a row, whether it exceeds the threshold."""
+    if silent := int(np.isnan(scores).reshape(len(scores), -1).any(axis=1).sum()):
+        raise DataError(f"{silent:,} of {len(scores):,} outputs of the model are NaN, which is no class")
     if scores.ndim == 1 or scores.shape[1] == 1:
         return (scores.reshape(len(scores)) > threshold).astype(np.intp)
     return np.asarray(scores.argmax(axis=1))
@@ -131,6 +116,8 @@ def labels_of(y: Any, samples: int) -> NDArray[np.intp]:
         raise ShapeError(f"{samples} samples need as many labels, these have shape {labels.shape}")
     if labels.dtype.kind not in "biuf" or (labels % 1 != 0).any() or (labels < 0).any():
         raise DataError(f"labels are whole numbers from 0 up (these are {labels.dtype} such as {labels.flat[0]!r})")
+    if labels.size and labels.max() >= CLASSES:
+        raise DataError(f"labels go up to {labels.max()}: {CLASSES:,} classes are the most that can be drawn; number them from 0")
     return labels.astype(np.intp)
 
 
@@ -212,6 +199,8 @@ def decision_boundary(model: Any, X: Any, y: Any, ax: Any = None, resolution: in
     points = np.asarray(unwrap(X))
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ShapeError(f"a decision boundary is drawn for models with 2 inputs, X has shape {points.shape}")
+    if not np.isfinite(points).all():
+        raise DataError("a decision boundary is drawn around the samples, but some of X are NaN or infinite")
     labels = labels_of(y, len(points))
     low, high = points.min(axis=0), points.max(axis=0)
     room = 0.08 * np.where(high > low, high - low, 1.0)
