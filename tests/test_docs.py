@@ -23,7 +23,7 @@ def test_the_readme_examples_print_what_they_say() -> None:
     assert failed == 0
 
 
-@pytest.mark.parametrize("page", ["numpy.md", "guards.md", "drawing.md"])
+@pytest.mark.parametrize("page", ["numpy.md", "guards.md", "drawing.md", "fit.md"])
 def test_the_examples_of_the_pages_print_what_they_say(page: str) -> None:
     failed, attempted = doctest.testfile(str(ROOT / "docs" / page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert attempted > 3

@@ -94,6 +94,12 @@ EXAMPLES: dict[str, tuple[list[tuple[int, ...]], dict[str, Any]]] = {
        ("inv", "det", "cofactor", "logabsdet", "det_sign", "cholesky", "eigvalsh", "eigh_packed", "svdvals", "svd_packed", "pinv")},
     "linalg.solve": ([(3, 3), (3, 2)], {}), "linalg.cofactor_dx": ([(3, 3), (3, 3)], {}), "linalg.qr_packed": ([(4, 3)], {}),
     **{f"fft.{name}": ([(4,)], {}) for name in ("fft", "ifft", "rfft", "irfft")},
+    "conv": ([(2, 3, 8, 8), (4, 3, 3, 3), (4,)], {"stride": 2}),
+    "conv_transpose": ([(2, 3, 4, 4), (3, 4, 3, 3), (4,)], {"stride": 2}),
+    "conv_weight": ([(2, 3, 8, 8), (2, 4, 3, 3)], {"size": (3, 3), "stride": 2}), "windows": ([(5, 8)], {"size": (3,)}),
+    "fold": ([(5, 6, 3)], {"shape": (8,)}), "max_pool": ([(2, 3, 4, 4)], {"size": 2}),
+    **{name: ([places, (2, 3, 2, 2), (2, 3, 4, 4)], {"size": 2}) for name, places in
+       (("max_spread", (2, 3, 2, 2)), ("max_pick", (2, 3, 4, 4)))},
 }  # fmt: skip
 """The shapes and parameters at which a rule is read to print its formula, where they are not (2, 3) and the defaults."""
 

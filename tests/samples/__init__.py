@@ -6,6 +6,7 @@ clear of kinks (ties and jumps have tests of their own) and of the edge of the d
 
 from __future__ import annotations
 
+from .convolution import CONVOLUTION
 from .core import CORE
 from .fourier import FOURIER
 from .linear_algebra import LINEAR_ALGEBRA
@@ -14,4 +15,4 @@ from .numpy_functions import NUMPY_FUNCTIONS
 
 __all__ = ["SAMPLES", "Sample"]
 
-SAMPLES: dict[str, list[Sample]] = {**CORE, **NUMPY_FUNCTIONS, **LINEAR_ALGEBRA, **FOURIER}
+SAMPLES: dict[str, list[Sample]] = {**CORE, **CONVOLUTION, **NUMPY_FUNCTIONS, **LINEAR_ALGEBRA, **FOURIER}

@@ -149,12 +149,12 @@ class Formula:
             return Text(f"{self.at(x, SUM - 1, s)} {self.n.signs[sign]} {self.at(y, SUM - 1, s)}", COMPARE)
         return self.call(s)
 
-    def call(self, s: Symbol) -> Text:
-        """The function by name, its parameters behind a semicolon."""
+    def call(self, s: Symbol, count: int | None = None) -> Text:
+        """The function by name, of all its inputs or the first ``count``, its parameters behind a semicolon."""
         if s.op is None:
             raise ValueError("an input has no function")
         name = s.op.name
-        arguments = [self.operand(x, s).text for x in s.inputs]
+        arguments = [self.operand(x, s).text for x in s.inputs[:count]]
         shown = {k: v for k, v in s.params.items() if v is not np._NoValue and not is_default(v, s.op.params.get(k, ...))}
         settings = ", ".join(self.n.setting(k, self.param(v)) for k, v in shown.items())
         found = self.n.call(FUNCTIONS.get(name, name.removeprefix("np.")), arguments)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..graph import Node
 from ..nn import MLP, Linear, Module, Sequential
+from ..nn.convolution import Convolution
 from ..symbols import Symbol
 from ..symbols.variables import stores
 
@@ -27,6 +28,8 @@ UNARY = {
     "log_softmax",
 }  # fmt: skip
 """Activations: A1 for the value of one of Z1."""
+LAYERS = ("linear", "matmul", "conv")
+"""What makes Z1 of weights W1."""
 
 
 def identifier(text: str) -> str:
@@ -36,12 +39,12 @@ def identifier(text: str) -> str:
 
 
 def parameter_names(module: Module, prefix: str = "") -> dict[Node, str]:
-    """The names of a module's parameters: W1, b1, W2 … for a chain of Linear layers, else their dotted names."""
+    """The names of a module's parameters: W1, b1, W2 … for a chain of layers, else their dotted names."""
     layers = module.linears if isinstance(module, MLP) else list(module) if isinstance(module, Sequential) else []
-    linears = [layer for layer in layers if isinstance(layer, Linear)]
+    weighted = [layer for layer in layers if isinstance(layer, (Linear, Convolution))]
     found: dict[Node, str] = {}
-    if linears and sum(len(layer.parameters()) for layer in linears) == len(module.parameters()):
-        for i, layer in enumerate(linears, 1):
+    if weighted and sum(len(layer.parameters()) for layer in weighted) == len(module.parameters()):
+        for i, layer in enumerate(weighted, 1):
             found[layer.weight] = f"{prefix}W{i}"
             if layer.bias is not None:
                 found[layer.bias] = f"{prefix}b{i}"
@@ -202,7 +205,7 @@ def of_layer(symbol: Symbol, wishes: Mapping[Symbol, str]) -> str:
     """Z1 for the result of a layer with the weights W1, A1 for the activation of Z1; fc1 and fc1_tanh for fc1_weight."""
     if symbol.op is None:
         return ""
-    if symbol.op.name in ("linear", "matmul"):
+    if symbol.op.name in LAYERS:
         weight = wishes.get(symbol.inputs[1], "") if isinstance(symbol.inputs[1], Symbol) else ""
         if re.fullmatch(r"(\w*_)?W\d+", weight):
             return weight.replace("W", "Z")
@@ -212,7 +215,7 @@ def of_layer(symbol: Symbol, wishes: Mapping[Symbol, str]) -> str:
         if re.fullmatch(r"(\w*_)?Z\d+", before):
             return before.replace("Z", "A")
         origin = symbol.inputs[0]
-        if origin.op is not None and origin.op.name in ("linear", "matmul") and before:
+        if origin.op is not None and origin.op.name in LAYERS and before:
             return f"{before}_{symbol.op.name}"
     return ""
 
@@ -222,7 +225,7 @@ def by_use(symbol: Symbol, symbols: Iterable[Symbol]) -> str:
     for user in symbols:
         i = next((i for i, x in enumerate(user.inputs) if x is symbol), None)
         if user.op is not None and i is not None:
-            if user.op.name == "linear":
+            if user.op.name in ("linear", "conv"):
                 return ("X", "W", "b")[i]
             if i < len(user.op.arrays) and user.op.name in ("cross_entropy", "mse_loss", "binary_cross_entropy_with_logits"):
                 return user.op.arrays[i]

@@ -75,6 +75,10 @@ def linear(f: Formula, s: Symbol) -> Text:
     return Text(f"{f.at(x, PRODUCT)}{f.n.by}{f.at(w, POWER)}{f.n.plus}{f.at(b, SUM + 1)}", SUM)
 
 
+def conv(f: Formula, s: Symbol) -> Text:
+    return f.call(s, 3 if s.inputs[2] is not None else 2)
+
+
 # --- sums -------------------------------------------------------------------------------------------------------------------
 
 
@@ -272,7 +276,9 @@ def same(f: Formula, s: Symbol) -> Text | None:
 
 
 TEMPLATES: dict[str, Callable[[Formula, Symbol], Text | None]] = {
-    "multiply": multiply, "divide": divide, "negative": negative, "matmul": matmul, "linear": linear, "add": add,
+    "multiply": multiply, "divide": divide, "negative": negative, "matmul": matmul, "linear": linear,
+    "conv": conv, "conv_transpose": conv,
+    "add": add,
     "subtract": subtract, "mean": mean, "pow": power, "float_power": power, "square": square, "reciprocal": reciprocal,
     "sqrt": root,
     "relu": relu, "maximum": titled("max"), "minimum": titled("min"), "abs": enclosed("abs"), "fabs": enclosed("abs"),

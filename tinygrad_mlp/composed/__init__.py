@@ -6,6 +6,18 @@ records. ``@composed(np.f)`` makes it what ``np.f`` means for a Tensor, and a fu
 
 from __future__ import annotations
 
-from . import calculus, elementwise, fft, joining, linalg, padding, picking, products, shapes, statistics
+from . import calculus, elementwise, fft, joining, linalg, padding, picking, pooling, products, shapes, statistics
 
-__all__ = ["calculus", "elementwise", "fft", "joining", "linalg", "padding", "picking", "products", "shapes", "statistics"]
+__all__ = [
+    "calculus",
+    "elementwise",
+    "fft",
+    "joining",
+    "linalg",
+    "padding",
+    "picking",
+    "pooling",
+    "products",
+    "shapes",
+    "statistics",
+]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import ShapeError, did_you_mean
 from ..primitive import composed
-from ..rules import astype, concat
-from .shapes import along, operand, ravel
+from ..rules import astype, concat, windows
+from .shapes import along, operand
 
 
 def stacked(value: Any) -> Any:
@@ -132,5 +132,13 @@ def continued(x: Any, axis: int, places: Any, mode: str, reflect_type: str) -> A
 def sliding_window_view(x: Any, /, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False) -> Any:
     """All windows of that shape, in new last axes; the gradient of an entry is the sum over the windows that it is in."""
     x = operand(x)
-    places = np.lib.stride_tricks.sliding_window_view(np.arange(x.size).reshape(x.shape), window_shape, axis=axis)
-    return ravel(x)[places]
+    sizes = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim, allow_duplicate=True)
+    if len(sizes) != len(axes):
+        raise ShapeError(f"window_shape {window_shape!r} has {len(sizes)} axes, axis={axis!r} names {len(axes)} of shape {x.shape}")
+    if len(set(axes)) < len(axes):  # an axis twice: one after the other
+        for size, a in zip(sizes, axes, strict=True):
+            x = sliding_window_view(x, size, a)
+        return x
+    last = range(x.ndim - len(axes), x.ndim)
+    return np.moveaxis(windows(np.moveaxis(x, axes, last), size=sizes), last, axes)

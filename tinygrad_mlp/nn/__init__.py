@@ -18,6 +18,7 @@ from .activations import (
     Softsign,
     Tanh,
 )
+from .convolution import Conv1d, Conv2d, Conv3d
 from .dropout import Dropout
 from .layers import MLP, Flatten, Linear, Sequential
 from .losses import (
@@ -34,6 +35,7 @@ from .losses import (
     mse_loss,
 )
 from .module import Module, Parameter
+from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 
 __all__ = [
     "ELU",
@@ -41,8 +43,14 @@ __all__ = [
     "GLU",
     "MLP",
     "Activation",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
     "CrossEntropyLoss",
     "CrossEntropyProbabilitiesLoss",
     "Dropout",
@@ -53,6 +61,9 @@ __all__ = [
     "Linear",
     "LogSigmoid",
     "MSELoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "Module",
     "Parameter",
     "ReLU",

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from ..primitive import TABLE
 from .activations import *
+from .convolution import *
 from .elementwise import *
 from .fft import *
 from .linalg import *

@@ -153,7 +153,7 @@ class Formulas:
 
 
 UNDERLINE = "\u0332"
-SUBSCRIPTS = {"i": "ᵢ", "j": "ⱼ", "k": "ₖ", "m": "ₘ", "n": "ₙ", "p": "ₚ"}
+SUBSCRIPTS = {"i": "ᵢ", "j": "ⱼ", "k": "ₖ", "l": "ₗ", "m": "ₘ", "n": "ₙ", "p": "ₚ"}
 
 
 def shown(text: str) -> str:

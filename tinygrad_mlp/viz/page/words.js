@@ -120,7 +120,7 @@ function valueText(node) {
   return /^u?int|^bool/.test(node.dtype) && value.size > 1 && value.min !== null ? `${short(value.min)} … ${short(value.max)}` : sizeText(value);
 }
 
-const SUBSCRIPTS = { i: "ᵢ", j: "ⱼ", k: "ₖ", m: "ₘ", n: "ₙ", p: "ₚ" };
+const SUBSCRIPTS = { i: "ᵢ", j: "ⱼ", k: "ₖ", l: "ₗ", m: "ₘ", n: "ₙ", p: "ₚ" };
 
 /**
  * A formula as a person would write it: the same as shown() of viz/graph/formulas.py.
