@@ -48,7 +48,7 @@ def parts_of(model: Module) -> Parts:
         modules = list(model)
         linears, between = modules[::2], modules[1::2]
         output = between.pop() if len(between) == len(linears) and between else None
-        if len({repr(a) for a in between}) > 1:
+        if len({repr(a) for a in between}) > 1 and all(isinstance(layer, Linear) for layer in linears):
             raise UnsupportedError("the manual backprop knows one activation for all hidden layers")
         found = Parts(linears, between[0] if between else Identity(), output)  # type: ignore[arg-type]  # likewise
     else:

@@ -32,7 +32,7 @@ NUMBERS_UP_TO = 2000
 NAIVE_UP_TO = 500
 """The naive order is of use where one can follow it."""
 
-DATA = {("linear", 0), ("matmul", 0), ("cross_entropy", 1), ("mse_loss", 1), ("binary_cross_entropy_with_logits", 1)}
+DATA = {("linear", 0), ("matmul", 0), ("conv", 0), ("cross_entropy", 1), ("mse_loss", 1), ("binary_cross_entropy_with_logits", 1)}
 """Where an array without a name is taken for data, which came from outside of all modules."""
 
 

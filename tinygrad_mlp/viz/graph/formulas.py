@@ -24,7 +24,7 @@ __all__ = ["Formulas", "Told", "category", "letters", "shown"]
 
 CHAPTERS = {
     "activations": "activation", "products": "linear", "linalg": "linear", "fft": "linear", "reductions": "reduction",
-    "shapes": "shape", "losses": "loss", "elementwise": "arithmetic",
+    "shapes": "shape", "losses": "loss", "elementwise": "arithmetic", "convolution": "linear",
 }  # fmt: skip
 """The chapters of the table of rules, as kinds of operations."""
 
@@ -32,7 +32,7 @@ CHAPTERS = {
 @functools.cache
 def categories() -> dict[str, str]:
     """The kind of each primitive of the table."""
-    found = {"tanh": "activation"}
+    found = {"tanh": "activation", "max_pool": "reduction", "windows": "shape", "fold": "shape"}  # not as their chapter
     for chapter, kind in CHAPTERS.items():
         for value in vars(importlib.import_module(f"...rules.{chapter}", __package__)).values():
             if isinstance(value, Primitive):
