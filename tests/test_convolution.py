@@ -18,7 +18,7 @@ from samples.convolution import CONVOLUTIONS, POOLS, TRANSPOSED
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, gradients, nn, optim
-from tinygrad_mlp.errors import GradientError, SettingError, ShapeError, UnknownNameError
+from tinygrad_mlp.errors import GradientError, SettingError, ShapeError, UnknownNameError, UnsupportedError
 from tinygrad_mlp.kernels import convolution as kernel
 from tinygrad_mlp.kernels import pooling as pooling_kernel
 from tinygrad_mlp.kernels import windows as windows_kernel
@@ -505,3 +505,22 @@ def test_a_fault_in_a_kernel_is_seen(fault: str, monkeypatch: pytest.MonkeyPatch
         for shape, w_shape, params in CONVOLUTIONS:
             test_conv_is_its_definition(shape, w_shape, params)
         test_windows_are_numpys_and_fold_is_their_sum()
+
+
+def small_network() -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(1, 2, 3, rng=0), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3, rng=1))
+
+
+def test_a_drawing_knows_a_convolution_and_what_is_data() -> None:
+    X = np.random.default_rng(0).standard_normal((2, 1, 6, 6)).astype(np.float32)
+    graph = tg.draw(nn.cross_entropy(small_network()(X), np.array([0, 1]))).graph
+    kinds = {node["op"]: node["category"] for node in graph["nodes"] if node["kind"] == "op"}
+    assert kinds["conv"] == "linear"
+    assert kinds["max_pool"] == "reduction"
+    (data,) = (node for node in graph["nodes"] if node["shape"] == [2, 1, 6, 6])
+    assert data["kind"] == "input"
+
+
+def test_the_manual_backprop_says_that_it_is_none_of_a_convolution() -> None:
+    with pytest.raises(UnsupportedError, match="is that of an MLP: .* got Conv2d for a Linear"):
+        tg.check.compare(small_network(), "cross_entropy", np.ones((2, 1, 6, 6), np.float32), np.array([0, 1]))
