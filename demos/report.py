@@ -176,7 +176,7 @@ class Report:
                 print(f"    → {claim.verdict}\n")
             self.page += markdown_table(("place", "the document", "measured here", "verdict"), self.claims, [False] * 4)
             counts = {verdict: sum(c.verdict == verdict for c in self.claims) for verdict in (HOLDS, CORRECTED, FAILS, QUOTED)}
-            self.say(f"{len(self.claims)} claims: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items() if n) + ".")
+            self.say(f"{len(self.claims)} claims. " + "; ".join(f"{verdict}: {n}" for verdict, n in counts.items() if n) + ".")
         (self.out / "report.md").write_text("\n".join(self.page).rstrip("\n") + "\n", encoding="utf-8")
         print(f"Written to {self.out}: report.md{''.join(f', {file}' for file in self.pictures)}")
         for text in self.failed:

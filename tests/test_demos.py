@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -145,6 +146,21 @@ def test_every_write_up_is_judged(name):
     assert len(found) >= 8
     assert kinds <= {"holds", "holds with a correction", "does not hold", "not measured"}
     assert {"holds", "holds with a correction"} <= kinds
+
+
+def test_the_tests_and_functions_of_the_checklist_exist():
+    page = (PAGES.PAGES / "checklist.md").read_text(encoding="utf-8")
+    tests = re.findall(r"`(tests/\w+\.py)::(\w+)", page)
+    assert len(tests) > 60
+    for path, name in tests:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path} has no {name}"
+    scripts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "demos").glob("*.py")}
+    shown = re.findall(r"\[(seed_\d{3})\]\(\1\.md\)((?:, `\w+`)+)", page)
+    assert len(shown) > 40
+    for demo, names in shown:
+        text = "".join(source for stem, source in scripts.items() if stem.startswith(demo))
+        for name in re.findall(r"`(\w+)`", names):
+            assert f"def {name}(" in text, f"the scripts of {demo} have no {name}"
 
 
 def page_of(tmp_path, *rows):
