@@ -1,4 +1,4 @@
-"""What all tests share: a switch for longer runs, and the real MNIST files where they lie beside the checkout."""
+"""What all tests share: a switch for longer runs, and the real MNIST and CIFAR-10 where they lie beside the checkout."""
 
 from __future__ import annotations
 
@@ -31,3 +31,12 @@ def real_mnist() -> Path:
     if not folder.is_dir():
         pytest.skip("the real MNIST files are not beside this checkout")
     return folder
+
+
+@pytest.fixture
+def real_cifar10() -> Path:
+    """The archive of the real CIFAR-10, one JPEG a member (split/class/name), if this checkout lies beside it."""
+    archive = ROOT.parent / "shared" / "data" / "cifar10-jpeg.tar.xz"
+    if not archive.is_file():
+        pytest.skip("the real CIFAR-10 is not beside this checkout")
+    return archive

@@ -13,6 +13,7 @@ from tinygrad_mlp import Tensor, nn
 from tinygrad_mlp.check import diagnose
 from tinygrad_mlp.doctor.case import Case as Asked
 from tinygrad_mlp.doctor.evidence import Evidence
+from tinygrad_mlp.doctor.kinks import kinks
 from tinygrad_mlp.doctor.tape import At, Edge, Jump, Leaf, Tape
 
 RNG = np.random.default_rng(0)
@@ -156,6 +157,70 @@ def test_an_exception_is_reported_and_not_raised() -> None:
     assert not d.ok
     assert d.labels == ["unknown"]
     assert "KeyError" in d.remarks[0]
+    assert any('raise KeyError("W9")' in remark for remark in d.remarks[1:]), "the line"
+
+
+def test_an_exception_whose_cause_no_experiment_shows_stays_unknown() -> None:
+    """The message speaks of (6, 3) and (6, 10) though no number of classes is to blame; and of a product that never fits."""
+    for wrong in (lambda y, k: np.zeros((6, k)) - np.zeros((6, k + 7)), lambda y, k: np.zeros((6, k)) @ np.zeros((k + 1, 2))):
+
+        def raising(X: Any, y: Any, p: Params, wrong: Any = wrong) -> Params:
+            wrong(y, p["W2"].shape[1])
+            return right(X, y, p)
+
+        d = diagnose(loss, raising, X, Y, PARAMS)
+        assert d.labels == ["unknown"]
+        assert any("wrong" in remark and "raised" in remark for remark in d.remarks[1:])
+        assert d.wrong == list(PARAMS)
+
+
+@pytest.mark.parametrize("fixed", [2, 10])
+@pytest.mark.parametrize("columns", [False, True])
+def test_a_number_of_classes_in_the_code_is_named(fixed: int, columns: bool) -> None:
+    """2 has no place for the label 2; 10 gives a matrix that no longer fits. Samples as rows, and as columns."""
+
+    def manual(X: Any, y: Any, p: Params) -> Params:
+        T = np.zeros((len(y), fixed))
+        T[np.arange(len(y)), y] = 1
+        if columns:
+            dZ = p["W"] @ X + p["b"] - T.T
+            return {"W": dZ @ X.T, "b": dZ.sum(axis=1, keepdims=True)}
+        dZ = X @ p["W"] + p["b"] - T
+        return {"W": X.T @ dZ, "b": dZ.sum(axis=0)}
+
+    def of_rows(X: Any, y: Any, p: Params) -> Any:
+        return nn.cross_entropy((p["W"] @ X + p["b"]).T if columns else X @ p["W"] + p["b"], y)
+
+    W = np.random.default_rng(1).standard_normal((4, 3))
+    params = {"W": W.T.copy(), "b": np.zeros((3, 1))} if columns else {"W": W, "b": np.zeros(3)}
+    d = diagnose(of_rows, manual, X.T.copy() if columns else X, Y, params)
+    assert d.labels == ["label_error"]
+    assert f"{fixed} classes are fixed in the code, but layer 1 has 3 outputs" in str(d)
+    assert "test_doctor_edges.py:" in d.causes[0].line
+    assert "There is no gradient to judge: manual(X, y, params) raised" in str(d)
+    assert "raised in" in d.markdown()
+    assert "<dt>raised in</dt><dd><code>" in d._repr_html_()
+
+
+@pytest.mark.parametrize("needed", [1, 2])
+def test_labels_in_another_form_are_named_where_they_raise(needed: int) -> None:
+    """The same labels in the other form let manual() return; whether its gradients are right then is said."""
+
+    def manual(X: Any, y: Any, p: Params, times: float = 1.0) -> Params:
+        if y.ndim != needed:
+            raise ValueError("not of that shape")
+        g = right(X, y.reshape(-1), p)
+        return {**g, "W1": times * g["W1"]}
+
+    def of_any(X: Any, y: Any, p: Params) -> Any:
+        return loss(X, y.reshape(-1), p)
+
+    y = Y.reshape(-1, 1) if needed == 1 else Y
+    for times, said in ((1.0, "and they are right"), (3.0, "of which dW1 is wrong")):
+        d = diagnose(of_any, lambda *a, times=times: manual(*a, times), X, y, PARAMS)
+        assert d.labels == ["label_error"]
+        assert said in str(d).replace("\n    ", " ")
+        assert "y.reshape(-1)" in str(d) if needed == 1 else "y.reshape(-1, 1)" in str(d)
 
 
 def test_nan_is_named_and_the_others_are_judged() -> None:
@@ -281,3 +346,171 @@ def test_gradients_alone_are_judged() -> None:
 
 def test_there_are_models_enough() -> None:
     assert len({case.model.loss for case in MISTAKEN_CASES}) >= 20
+
+
+# --- NaN ------------------------------------------------------------------------------------------------------------------
+
+
+def test_nan_twice_is_no_chance() -> None:
+    """NaN differs from itself; the two calls do not."""
+    d = diagnose(loss, lambda *a: {**right(*a), "W1": np.full((4, 5), np.nan)}, X, Y, PARAMS)
+    assert d.wrong == ["W1"]
+    assert "chance" not in " ".join(d.remarks)
+    assert "W1 (every entry)" in d.remarks[0]
+    rng = np.random.default_rng()
+
+    def partly(X: Any, y: Any, p: Params) -> Params:
+        g = right(X, y, p)
+        g["W1"] *= rng.uniform(0.5, 2)
+        g["W1"][0] = np.nan
+        return g
+
+    d = diagnose(loss, partly, X, Y, PARAMS)
+    assert "chance" in " ".join(d.remarks), "the other entries are compared"
+    assert "W1 (5 of 20 entries)" in " ".join(d.remarks)
+
+
+def sigmoid_net(scale: float) -> tuple[Any, Params]:
+    """One output, whose logits are as large as ``scale``."""
+
+    def binary(X: Any, y: Any, p: Params) -> Any:
+        return nn.binary_cross_entropy_with_logits(np.tanh(X @ p["W1"]) @ p["W2"], y)
+
+    return binary, {"W1": PARAMS["W1"], "W2": -scale * PARAMS["W2"][:, :1]}
+
+
+def general_form(X: Any, y: Any, p: Params) -> Params:
+    """∂L/∂a = −y/a + (1 − y)/(1 − a), then a(1 − a)."""
+    A = np.tanh(X @ p["W1"])
+    a = 1 / (1 + np.exp(-A @ p["W2"]))
+    dZ2 = (-y / a + (1 - y) / (1 - a)) / len(X) * a * (1 - a)
+    return {"W1": X.T @ (dZ2 @ p["W2"].T * (1 - A * A)), "W2": A.T @ dZ2}
+
+
+def test_the_general_form_of_binary_cross_entropy_is_named_where_it_divides_by_zero() -> None:
+    y = np.ones((6, 1))
+    binary, params = sigmoid_net(60.0)
+    z = np.tanh(X @ params["W1"]) @ params["W2"]
+    full = int(np.sum(1 / (1 + np.exp(-z)) == 1))
+    assert 0 < full < 6
+    d = diagnose(binary, general_form, X, y, params)
+    assert d.wrong == ["W1", "W2"]
+    assert f"rounded to exactly 0 or 1: {full} of the 6" in str(d).replace("\n    ", " ")
+    assert "(P − Y) / 6" in str(d)
+    assert diagnose(binary, general_form, X, y, sigmoid_net(1.0)[1]).ok
+
+
+@pytest.mark.parametrize("nan_if", [lambda z: True, lambda z: len(z) < 6 or z.max() > 0])
+def test_no_cause_is_named_for_nan_that_comes_of_something_else(nan_if: Any) -> None:
+    """NaN without the saturated samples too."""
+    binary, params = sigmoid_net(60.0)
+
+    def manual(X: Any, y: Any, p: Params) -> Params:
+        z = np.tanh(X @ p["W1"]) @ p["W2"]
+        return {n: np.full(w.shape, np.nan if nan_if(z) else 0.0) for n, w in p.items()}
+
+    d = diagnose(binary, manual, X, np.ones((6, 1)), params)
+    assert d.wrong == ["W1", "W2"]
+    assert "rounded to exactly" not in str(d)
+    assert "0/0" in str(d)
+
+
+# --- kinks ----------------------------------------------------------------------------------------------------------------
+
+
+RELUS = {
+    "np.maximum": (lambda z: np.maximum(0, z), 0.5),
+    "tg.relu": (tg.relu, 0.0),
+    "where": (lambda z: np.where(z > 0, z, 0.0), 0.0),
+    "where ≥": (lambda z: np.where(z >= 0, z, 0.0), 1.0),
+    "abs": (lambda z: (z + abs(z)) / 2, 0.5),
+}
+
+
+def at_kinks(relu: Any) -> tuple[Any, Any, Params]:
+    """A loss, inputs with rows of zeros, and zero biases: ties in the first layer."""
+
+    def of_relu(X: Any, y: Any, p: Params) -> Any:
+        A = relu(X @ p["W1"] + p["b1"])
+        return nn.cross_entropy(relu(A @ p["W2"] + p["b2"]) @ p["W3"] + p["b3"], y)
+
+    rng = np.random.default_rng(3)
+    sizes = [(4, 7), (7, 5), (5, 3)]
+    params: Params = {}
+    for l, (n, k) in enumerate(sizes, 1):
+        params |= {f"W{l}": rng.standard_normal((n, k)), f"b{l}": 0.1 * rng.standard_normal(k)}
+    params["b1"] = np.zeros(7)
+    inputs = rng.standard_normal((6, 4))
+    inputs[[1, 4]] = 0
+    return of_relu, inputs, params
+
+
+def relu_backward(tie: float, mean: bool = True, sign: float = 1.0) -> Any:
+    """By hand, with a slope at the tie; without 1/m, or with another sign for dW1, on demand."""
+
+    def manual(X: Any, y: Any, p: Params) -> Params:
+        def slope(z: Any) -> Any:
+            return 1.0 * (z > 0) + tie * (z == 0)
+
+        Z1 = X @ p["W1"] + p["b1"]
+        A1 = np.maximum(0, Z1)
+        Z2 = A1 @ p["W2"] + p["b2"]
+        A2 = np.maximum(0, Z2)
+        e = np.exp(A2 @ p["W3"] + p["b3"])
+        dZ3 = (e / e.sum(axis=1, keepdims=True) - np.eye(3)[y]) / (len(X) if mean else 1)
+        dZ2 = dZ3 @ p["W3"].T * slope(Z2)
+        dZ1 = dZ2 @ p["W2"].T * slope(Z1)
+        dW = [sign * X.T @ dZ1, A1.T @ dZ2, A2.T @ dZ3]
+        return {f"W{l}": d for l, d in enumerate(dW, 1)} | {f"b{l}": d.sum(axis=0) for l, d in enumerate((dZ1, dZ2, dZ3), 1)}
+
+    return manual
+
+
+@pytest.mark.parametrize("name", RELUS)
+@pytest.mark.parametrize("tie", [0.0, 0.5])
+def test_a_kink_is_forgiven_alone_and_beside_mistakes(name: str, tie: float) -> None:
+    relu, own = RELUS[name]
+    of_relu, inputs, params = at_kinks(relu)
+    found = {
+        (mean, sign): diagnose(of_relu, relu_backward(tie, mean, sign), inputs, Y, params)
+        for mean, sign in ((True, 1.0), (False, 1.0), (True, -1.0), (False, -1.0))
+    }
+    assert found[True, 1.0].labels == ["correct"]
+    assert found[False, 1.0].labels == ["missing_batch_mean"]
+    assert found[True, -1.0].labels == ["sign_flipped"]
+    assert found[True, -1.0].wrong == ["W1"], "the bias differs by the kink alone, and is right"
+    assert set(found[False, -1.0].labels) == {"missing_batch_mean", "sign_flipped"}
+    for d in found.values():
+        assert ("at a kink every slope" in " ".join(d.remarks)) == (tie != own)
+        assert ("exactly 0" in str(d)) == (tie != own)
+
+
+@pytest.mark.parametrize("mean", [True, False])
+def test_the_slope_1_is_a_mistake_where_the_loss_has_another(mean: bool) -> None:
+    for name, (relu, own) in RELUS.items():
+        of_relu, inputs, params = at_kinks(relu)
+        d = diagnose(of_relu, relu_backward(1.0, mean), inputs, Y, params)
+        forgiven = own == 1.0 or name == "abs"  # −1 and 1 are both right for abs
+        expected = {label for label, there in (("missing_batch_mean", not mean), ("relu_kink", not forgiven)) if there}
+        assert set(d.labels) == (expected or {"correct"}), name
+
+
+def test_gradients_alone_are_compared_at_kinks_too() -> None:
+    of_relu, inputs, params = at_kinks(RELUS["np.maximum"][0])
+    g = relu_backward(0.0)(inputs, Y, params)
+    assert diagnose(of_relu, None, inputs, Y, params, gradients=g).labels == ["correct"]
+    d = diagnose(of_relu, None, inputs, Y, params, gradients={n: 6 * a for n, a in g.items()})
+    assert d.labels == ["missing_batch_mean"]
+
+
+def test_a_product_with_ones_is_no_kink() -> None:
+    """max(0, A) = A · 1 for A ≥ 0; yet a mask of ones has a slope of 1 everywhere."""
+    _, inputs, params = at_kinks(tg.relu)
+
+    def masked(X: Any, y: Any, p: Params) -> Any:
+        A = tg.relu(X @ p["W1"] + p["b1"])
+        return nn.cross_entropy(np.ones((len(X), 7)) * A @ p["W2"] + p["b2"], y)
+
+    two = {name: p if "2" not in name else p[..., :3] for name, p in params.items() if "3" not in name}
+    evidence = Evidence(Asked(masked, None, inputs, Y, two), gradients={})
+    assert [kink.edge[0].op.name for kink in kinks(evidence.tape) if kink.edge[0].op] == ["relu"]

@@ -362,7 +362,7 @@ def test_the_boundary_of_a_line_is_that_line(ax) -> None:
 
 
 def test_no_boundary_is_drawn_of_what_is_no_number() -> None:
-    with pytest.raises(DataError, match="80 of 80 outputs|outputs of the model are NaN"):
+    with pytest.raises(DataError, match=r"80 of 80 outputs|outputs of the model are NaN"):
         plots.decision_boundary(lambda x: x * np.nan, POINTS, np.zeros(80, int))
     with pytest.raises(DataError, match="some of X are NaN or infinite"):
         plots.decision_boundary(lambda x: x, np.where(POINTS > 0.9, np.inf, POINTS), np.zeros(80, int))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import math
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from seed_models import fitted, mlp, weights_of
 from seed_programs import (
     EPS,
@@ -22,7 +26,7 @@ from seed_programs import (
 )
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import nn
+from tinygrad_mlp import data, nn, optim
 
 # --- experiments and numbers ------------------------------------------------------------------------------------------------
 
@@ -175,6 +179,35 @@ def test_experiment_a_convolution_follows_a_shift() -> None:
     z, moved = (np.asarray(layer(x).numpy()) for x in (image, np.roll(image, 1, axis=3)))
     assert z.shape == (2, 4, 7, 7)
     np.testing.assert_allclose(moved[..., 1:], z[..., :-1], rtol=1e-12)
+
+
+def third_of_cifar10(archive: Path) -> dict[str, tuple[Array, Array]]:
+    """Every third image of the training and of the test part, (m, 3, 32, 32), and their classes."""
+    images: dict[str, list[Array]] = {"train": [], "test": []}
+    labels: dict[str, list[int]] = {"train": [], "test": []}
+    with tarfile.open(archive) as members:
+        for i, member in enumerate(m for m in members if m.isfile()):
+            if i % 3 == 0:
+                part, name, _ = member.name.split("/")
+                stream = members.extractfile(member)
+                assert stream is not None
+                images[part].append(np.asarray(Image.open(io.BytesIO(stream.read()))).transpose(2, 0, 1))
+                labels[part].append(data.CIFAR10_CLASSES.index(name))
+    return {part: (np.stack(images[part]), np.array(labels[part])) for part in images}
+
+
+def test_numbers_000_an_mlp_reaches_40_to_50_percent_on_cifar10(real_cifar10: Path) -> None:
+    (X, y), (X_test, y_test) = third_of_cifar10(real_cifar10).values()
+    X, X_test = data.standardise(X, X_test, common_scale=True)
+    model = nn.MLP([3072, 512, 256, 10], rng=0)
+    optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-3)
+    settings = {"epochs": 4, "batch_size": 128, "rng": 0, "running": True, "compile": True, "progress": False}
+    history = tg.fit(
+        model, X, y, loss=nn.cross_entropy, optimizer=optimizer, validation_data=(X_test, y_test), metrics=["accuracy"], **settings
+    )
+    assert len(X) > 16_000
+    assert history["validation_accuracy"][0] < 0.15
+    assert 0.40 < history["validation_accuracy"][-1] < 0.55
 
 
 def test_numbers_neighbours_are_one_and_28_apart() -> None:

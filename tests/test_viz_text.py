@@ -259,5 +259,5 @@ def test_dot_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_the_package_graphviz_its_own_name_is_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "graphviz", None)
-    with pytest.raises(MissingExtraError, match="needs the package 'graphviz', which is not installed: pip install graphviz$"):
+    with pytest.raises(MissingExtraError, match=r"needs the package 'graphviz', which is not installed: pip install graphviz$"):
         dot.digraph(by_hand.mlp(), visible(by_hand.mlp()))
