@@ -11,8 +11,10 @@ from .calls import Stretch, variable_of
 
 __all__ = ["by_use", "heading", "source_line"]
 
-COMMON_LETTERS = {"linear": ("X", "W", "b"), "matmul": ("X", "W"), "conv": ("X", "W", "b"), "cross_entropy": ("X", "y"), "mse_loss": ("X", "y"),
-                  "binary_cross_entropy_with_logits": ("X", "y")}  # fmt: skip
+COMMON_LETTERS = {
+    "linear": ("X", "W", "b"), "matmul": ("X", "W"), "conv": ("X", "W", "b"), "cross_entropy": ("X", "y"), "mse_loss": ("X", "y"),
+    "binary_cross_entropy_with_logits": ("X", "y"),
+}  # fmt: skip
 """What leaves without a name are called, after their place in the first operation that uses them."""
 
 
