@@ -503,6 +503,36 @@ def test_gradients_alone_are_compared_at_kinks_too() -> None:
     assert d.labels == ["missing_batch_mean"]
 
 
+def test_a_numeric_derivative_is_right_at_a_kink() -> None:
+    """Central differences give 1/2 there, and an error of their own."""
+    of_relu, inputs, params = at_kinks(tg.relu)
+
+    def numeric(X: Any, y: Any, p: Params, h: float = 1e-6) -> Params:
+        found = {n: np.zeros_like(w) for n, w in p.items()}
+        for n, w in p.items():
+            for i in np.ndindex(w.shape):
+                step = np.zeros_like(w)
+                step[i] = h
+                up, down = (float(of_relu(X, y, {**p, n: w + s * step})) for s in (1, -1))
+                found[n][i] = (up - down) / (2 * h)
+        return found
+
+    d = diagnose(of_relu, numeric, inputs, Y, params)
+    assert d.labels == ["correct"], d
+    assert "taken as 0.5" in " ".join(d.remarks)
+    assert "as little as a numeric derivative" in " ".join(d.remarks)
+
+
+def test_a_forgiven_kink_hides_nothing_on_other_data() -> None:
+    """A hard-coded batch size shows on a batch of another one."""
+    of_relu, inputs, params = at_kinks(RELUS["np.maximum"][0])
+    by_hand = relu_backward(0.0)
+    d = diagnose(of_relu, lambda X, y, p: {n: g * len(X) / 6 for n, g in by_hand(X, y, p).items()}, inputs, Y, params)
+    assert d.ok
+    assert "constant_factor" in " ".join(d.elsewhere)
+    assert not diagnose(of_relu, by_hand, inputs, Y, params).elsewhere
+
+
 def test_a_product_with_ones_is_no_kink() -> None:
     """max(0, A) = A · 1 for A ≥ 0; yet a mask of ones has a slope of 1 everywhere."""
     _, inputs, params = at_kinks(tg.relu)

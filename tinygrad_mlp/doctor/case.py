@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,7 +83,7 @@ def as_floating(x: Any) -> Array:
 def described(error: BaseException) -> str:
     """An exception of the user's in a line, whatever its text does."""
     try:
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}".rstrip()
     except Exception:  # its own __str__ fails
         return type(error).__name__
 
@@ -128,6 +128,15 @@ class Case:
     def at(self, X: Any, y: Any, params: Mapping[str, Any]) -> Case:
         """The same functions with other data."""
         return Case(self.loss, self.manual, X, y, {self.keys.get(str(n), n): p for n, p in params.items()})
+
+    def part(self, rows: Sequence[int]) -> Case:
+        """The same functions with some of the samples."""
+
+        def taken(a: Any) -> Any:
+            has = isinstance(a, np.ndarray) and a.ndim and a.shape[self.axis] == self.m
+            return np.take(a, rows, axis=self.axis) if has else a
+
+        return self.at(mapped(self.X, taken), mapped(self.y, taken), self.params)
 
     def tape(self) -> Tape:
         """The true backward pass, in float64."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ..kernels.shapes import Array
-from .case import Case, UnjudgeableError, as_gradients, mapped
+from .case import Case, UnjudgeableError, as_gradients
 from .diagnosis import Row
 from .edit import Edit, Scene
 from .families import merged
 from .judge import Judge, norm
+from .kinks import Slopes, conventions, derivatives
 from .landmarks import Landmarks
 from .mistakes import mistakes
+from .tape import Tape
 
 __all__ = ["NEAR", "Evidence"]
 
@@ -36,6 +39,7 @@ class Evidence:
     answer : what the backprop by hand returned
     user : its gradients by name, zeros for those that are missing
     rows : a :class:`Row` a parameter
+    slopes : those at the kinks, where they are others than the loss's own
     seconds : how long one recorded pass takes
 
     Raises
@@ -48,6 +52,7 @@ class Evidence:
         started = time.monotonic()
         self.case, self.tape = case, case.tape()
         self.seconds = time.monotonic() - started
+        self.slopes: Slopes = {}
         again = case.tape().gradients
         if any(not np.array_equal(g, again[name], equal_nan=True) for name, g in self.tape.gradients.items()):
             raise UnjudgeableError(
@@ -79,6 +84,25 @@ class Evidence:
                 ratio = c
         verdict = "right" if self.judge.same(name, given, true) else "wrong"
         return Row(name, true.shape, given.shape, relative, ratio, verdict)
+
+    def with_slopes(self, slopes: Slopes) -> Self:
+        """The same answer beside the gradients that are true with these slopes at the kinks."""
+        if not slopes:
+            return self
+        found = copy.copy(self)
+        for name in ("scene", "sketched", "edits"):
+            found.__dict__.pop(name, None)
+        found.slopes = slopes
+        found.tape = Tape(self.tape.loss, self.tape.parameters, derivatives(self.tape, slopes))
+        found.judge = self.judge.shifted(found.tape.gradients)
+        found.rows = [found.row(name) for name in found.tape.parameters]
+        return found
+
+    def forgiven(self) -> list[Self]:
+        """The same answer beside each of the other gradients that are as true: those with another slope at the kinks."""
+        found = [self.with_slopes(slopes) for slopes in conventions(self.tape)]
+        true = self.tape.gradients
+        return [e for e in found if not all(self.judge.same(name, g, true[name]) for name, g in e.tape.gradients.items())]
 
     @property
     def wrong(self) -> list[str]:
@@ -125,16 +149,10 @@ class Evidence:
 
     def smaller(self, wrong: list[str]) -> Evidence | None:
         """A part of a large batch that shows the same."""
-        case = self.case
-        if case.m <= ROWS or case.manual is None:
+        if self.case.m <= ROWS or self.case.manual is None:
             return None
-
-        def first(a: Any) -> Any:
-            has = isinstance(a, np.ndarray) and a.ndim and a.shape[case.axis] == case.m
-            return np.take(a, range(ROWS), axis=case.axis) if has else a
-
         try:
-            found = Evidence(case.at(mapped(case.X, first), mapped(case.y, first), case.params))
+            found = Evidence(self.case.part(range(ROWS))).with_slopes(self.slopes)
         except UnjudgeableError:  # the loss is not made for other batches
             return None
         return found if found.answer.raised is None and found.wrong == wrong else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from .case import Case, described
 from .diagnosis import Cause, Diagnosis
 from .edit import Scene
 from .evidence import NEAR, Evidence
-from .judge import NUMERIC
-from .lines import line_of_cause
-from .mistakes.batch import counts
-from .mistakes.formulas import formulas
+from .finite import not_finite
+from .judge import NUMERIC, where_finite
+from .kinks import slopes_in_words
+from .lines import line_of_cause, line_of_exception
 from .mistakes.head import smallest_eps
-from .probes import Probe, confirmed, probes, unexercised
+from .probes import Probe, probes, unexercised
+from .reading import STAGES, Reading, in_turns
+from .refusal import cause_of
 from .search import Explanation, Search
 from .tape import At
 
@@ -32,9 +35,6 @@ TINY = 1e-6
 
 UNLIKELY = {"op", "term", "factor", "times at"}
 """Edits of single operations, which are told only where nothing else explains the numbers."""
-
-LARGE = 0.02
-"""Seconds for one recorded pass from which on a smaller batch is searched."""
 
 
 def diagnose(
@@ -108,6 +108,11 @@ class Examination:
         self.case, self.judge, self.rows = case, self.evidence.judge, self.evidence.rows
         self.remarks = list(self.evidence.answer.remarks)
 
+    @cached_property
+    def probes(self) -> list[Probe]:
+        """The functions on other data."""
+        return probes(self.case)
+
     def left(self) -> float:
         """The seconds that remain."""
         return max(self.deadline - time.monotonic(), 0.1)
@@ -125,14 +130,17 @@ class Examination:
         repeated = self.repeated() if self.case.manual is not None else None
         if repeated is not None:
             return repeated
-        return self.ill(self.evidence.wrong) if self.evidence.wrong else self.well()
+        return self.ill() if self.evidence.wrong else self.well()
 
     def of_exception(self, error: BaseException) -> Diagnosis:
         """manual() did not return gradients."""
         given = {"X": self.case.X, "y": self.case.y, **self.case.params}
         shapes = ", ".join(f"{name} {x.shape}" for name, x in given.items() if isinstance(x, np.ndarray))
         self.remarks.insert(0, f"manual(X, y, params) raised {described(error)}. It was called with {shapes}")
-        return Diagnosis(False, self.rows, [], self.remarks)
+        cause = cause_of(self.evidence, error)
+        if cause is None and (line := line_of_exception(error)):
+            self.remarks.append(f"it was raised at {line}")
+        return Diagnosis(False, self.rows, [cause] if cause is not None else [], self.remarks)
 
     def repeated(self) -> Diagnosis | None:
         """Whether a second call returns something else: then something was kept from the first one."""
@@ -142,7 +150,7 @@ class Examination:
             self.remarks.append(f"called a second time with the same data, manual() {what}")
             return None
         other = {name: second.gradients.get(name, np.zeros_like(u)) for name, u in user.items()}
-        changed = [n for n, u in user.items() if not self.judge.same(n, u, other[n])]
+        changed = [n for n, u in user.items() if not self.judge.same(n, *where_finite(u, other[n]))]
         grown = [n for n in changed if other[n].shape == true[n].shape and self.judge.same(n, other[n], user[n] + true[n])]
         if changed and not grown:
             self.remarks.append(
@@ -163,7 +171,7 @@ class Examination:
         """Right on this batch: what it could not show, and what other data show."""
         rows = [row._replace(verdict="right") for row in self.rows]
         found = Diagnosis(True, rows, [], self.remarks, unexercised(self.evidence))
-        for probe in probes(self.case):
+        for probe in self.probes:
             error = probe.answer.raised
             if error is not None:
                 found.elsewhere.append(f"with {probe.words}, manual() raises {described(error)}")
@@ -173,77 +181,83 @@ class Examination:
 
     def look(self, probe: Probe, found: Diagnosis) -> None:
         """What is wrong on other data; what is no mistake by itself is remarked on at most."""
-        search = Search(probe, probe.wrong, min(self.left(), 2.0))
-        singles = search.singles()
-        whole = search.complete(singles) or search.pairs(singles, lambda e: e)[0]
+        readings = [probe.with_slopes(self.evidence.slopes), *probe.forgiven()]
+        if not all(reading.wrong for reading in readings):  # another slope at a kink
+            return
         why = "no mistake that is known here explains it"
-        if whole:
+        for reading in readings:
+            search = Search(reading, reading.wrong, min(self.left(), 2.0))
+            singles = search.singles()
+            whole = search.complete(singles) or next(filter(None, search.pairs(singles, lambda e: e)), [])
+            if not whole:
+                continue
+            probe = reading
             excuses = self.excuses(whole[0], search, near=1.0)
             causes = [cause for cause in self.causes(whole[0]) if cause.words not in excuses]
             if not causes:
-                eps = [words for words in excuses if "eps" in words]
-                self.remarks += [f"with {probe.words} it would show: {words}" for words in eps]
+                self.remarks += [f"with {probe.words} it would show: {words}" for words in excuses]
                 return
             why = "; ".join(f"{cause.words} ({cause.label})" for cause in causes)
+            break
         wrong = " and ".join(f"d{name}" for name in probe.wrong)
         found.elsewhere.append(f"with {probe.words}, {wrong} would be wrong: {why}")
 
     # --- something is wrong -------------------------------------------------------------------------------------------
 
-    def ill(self, wrong: list[str]) -> Diagnosis:
-        """Look for the mistakes."""
+    def ill(self) -> Diagnosis:
+        """Look for the mistakes, beside the gradients of the loss and beside those with other slopes at its kinks."""
+        forgiven = self.evidence.forgiven()
+        blameless = next((e for e in forgiven if not e.wrong), None)
+        if blameless is not None:
+            self.take(blameless)
+            return self.well()
         self.remarks += self.evidence.shapes()
         unusable = [row.name for row in self.rows if row.verdict == "NaN"]
-        if unusable:
-            names = ", ".join(unusable)
-            self.remarks.append(f"NaN or infinity in the gradient of {names}: 0 · ∞, 0/0 or an overflow, like y/a at a = 0")
-        wanted = [name for name in wrong if name not in unusable]
-        if not wanted:
-            return Diagnosis(False, self.rows, [], self.remarks)
-        evidence = (self.evidence.smaller(wanted) if self.evidence.seconds > LARGE else None) or self.evidence
-        search = Search(evidence, wanted, self.left())
-        return self.searched(search)
+        self.remarks += not_finite(self.evidence, unusable) if unusable else []
+        readings = []
+        for evidence in (self.evidence, *forgiven):
+            wanted = [name for name in evidence.wrong if name not in unusable]
+            if not wanted:  # what is wrong besides is the slope at a kink
+                self.take(evidence)
+                return Diagnosis(False, self.rows, [], self.remarks)
+            readings.append(Reading(evidence, wanted, lambda: self.probes, self.left()))
+        return self.searched(readings)
 
-    def searched(self, search: Search) -> Diagnosis:
-        """Single mistakes, then pairs; then what is nearest. What other data contradict is put back."""
-        others = probes(self.case)
-        doubtful: list[Explanation] = []
+    def take(self, evidence: Evidence) -> None:
+        """Judge by the gradients with these slopes at the kinks from now on."""
+        if evidence is not self.evidence:
+            words = slopes_in_words(self.evidence.tape, evidence.slopes, self.evidence.scene.marks)
+            self.remarks += [f"{text}: at a kink every slope between the two sides is a right one" for text in words]
+        self.evidence, self.judge, self.rows = evidence, evidence.judge, evidence.rows
 
-        def sure(found: list[Explanation]) -> list[Explanation]:
-            if not found:
-                return []
-            left = confirmed(found, others, self.left(), search.scene.case.m)
-            doubtful.extend([] if left else found)
-            return left
+    def searched(self, readings: list[Reading]) -> Diagnosis:
+        """The stages of the search, in all readings together; then what other data contradict, or what is nearest."""
+        for stage in STAGES:
+            for reading, whole in in_turns(stage, readings):
+                return self.explained(reading, whole)
+            small = [reading for reading in readings if all_small(reading.evidence)]
+            if stage is STAGES[0] and small and not any(reading.doubtful for reading in readings):
+                return self.nearly(small[0].evidence)
+        for reading in readings:
+            if reading.doubtful:
+                self.remarks.append("on other data this does not explain what manual() returns there")
+                return self.explained(reading, reading.doubtful)
+        return self.unexplained(min(readings, key=lambda reading: len(reading.search.wrong)))
 
-        singles = search.singles()
-        if whole := sure(search.complete(singles)):
-            return self.explained(search, whole)
-        differences = [row.relative for row in self.rows if row.verdict != "right"]
-        if not doubtful and all(d is not None and d <= NUMERIC for d in differences):
-            return self.nearly(max(d for d in differences if d is not None))
-        if whole := sure(search.complete(search.singles(counts(search.scene)))):
-            return self.explained(search, whole)
-        whole, best = search.pairs(singles, sure)
-        candidates = whole or sure(search.complete(search.singles(formulas(search.scene))))
-        candidates = candidates or sure(search.almost(singles + best, NEAR)) or search.blind_pairs(singles, sure)
-        if candidates:
-            return self.explained(search, candidates)
-        if doubtful:
-            self.remarks.append("on other data this does not explain what manual() returns there")
-            return self.explained(search, doubtful)
-        return self.unexplained(search, singles + best)
-
-    def nearly(self, largest: float) -> Diagnosis:
-        """Differences of the size of a difference quotient's error: no mistake of the chain rule is that small."""
+    def nearly(self, evidence: Evidence) -> Diagnosis:
+        """No mistake of the chain rule is that small."""
+        self.take(evidence)
+        largest = max(row.relative or 0.0 for row in self.rows if row.verdict != "right")
         self.remarks.append(
             f"the gradients agree to {largest:.0e}, which is more than rounding explains, and as little as a numeric derivative "
             f"or an eps leaves: no mistake of the chain rule gives these numbers"
         )
         return self.well()
 
-    def explained(self, search: Search, whole: list[Explanation]) -> Diagnosis:
+    def explained(self, reading: Reading, whole: list[Explanation]) -> Diagnosis:
         """The mistakes are known, the likeliest explanation first."""
+        self.take(reading.evidence)
+        search = reading.search
         causes = self.causes(whole[0], search)
         excuses = self.excuses(whole[0], search)
         self.remarks += [f"{words}: {why}" for words, why in excuses.items()]
@@ -255,11 +269,11 @@ class Examination:
             known = {cause.label for cause in (*causes, *others)}
             likely = len(other.edits) == 1 and 2 * other.weight >= whole[0].weight and other.edits[0].key[0] not in UNLIKELY
             others += [c for c in self.causes(other, search) if likely and c.label not in known]
-        text = " ".join(f"{c.words} {c.right}" for c in (*causes, *others))
+        text = " ".join([*self.remarks, *(f"{c.words} {c.right}" for c in (*causes, *others))])
         return Diagnosis(False, self.rows, causes, self.remarks, alternatives=others, legend=search.scene.marks.legend(text))
 
     def excuses(self, e: Explanation, search: Search, near: float | None = None) -> dict[str, str]:
-        """What is no mistake by itself, by its words: a small eps, another slope at a kink."""
+        """What is no mistake by itself, by its words: a small eps."""
         found: dict[str, str] = {}
         sizes = search.effects(e)
         small = (10 * NEAR if smallest_eps(search.scene) <= TINY else NEAR) if near is None else near
@@ -267,13 +281,13 @@ class Examination:
             label, words = edit.named(c)
             if label == "eps_ignored" and sizes[words] <= small:
                 found[words] = f"it moves these gradients by less than {small:.0e}, and is no mistake by itself"
-            if any(str(part).endswith("at kink") for part in edit.key):
-                found[words] = "at a kink every slope between the two sides is a right one"
         return found
 
-    def unexplained(self, search: Search, found: list[Explanation]) -> Diagnosis:
+    def unexplained(self, reading: Reading) -> Diagnosis:
         """No edit gives the numbers: say which step it is, and what they are nearest to."""
-        found = [e for e in found if not e.broken]
+        self.take(reading.evidence)
+        search = reading.search
+        found = [e for e in reading.found if not e.broken]
         partial = [e for e in found if search.evidence_in(e) > 0]
         before = max((row.relative or 2.0 for row in self.rows if row.name in search.wrong), default=0.0)
         near = [e for e in found if e.residuals and e.residual <= CLOSE * min(before, 1.0)]
@@ -318,3 +332,8 @@ class Examination:
             sizes = search.effects(e)
             found.sort(key=lambda cause: -sizes.get(cause.words, 2.0))
         return found
+
+
+def all_small(evidence: Evidence) -> bool:
+    """Whether all differences are of the size of a difference quotient's error."""
+    return all(row.relative is not None and row.relative <= NUMERIC for row in evidence.rows if row.verdict != "right")

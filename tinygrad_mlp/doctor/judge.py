@@ -11,7 +11,7 @@ from ..kernels.shapes import Array
 from .case import Case
 from .tape import Tape
 
-__all__ = ["NUMERIC", "Judge", "discrete", "distance", "norm"]
+__all__ = ["NUMERIC", "Judge", "discrete", "distance", "norm", "where_finite"]
 
 NUMERIC = 1e-5
 """Relative difference up to which a difference quotient may be the cause: forward ones with a step of 1e-5 and less."""
@@ -38,6 +38,14 @@ def distance(a: Array, b: Array) -> float:
     """‖a − b‖; infinite for different shapes."""
     with np.errstate(all="ignore"):
         return norm(np.asarray(a, np.float64) - b) if np.shape(a) == np.shape(b) else float("inf")
+
+
+def where_finite(a: Array, b: Array) -> tuple[Array, Array]:
+    """Two arrays with zeros where both are the same NaN or infinity: what of them can be compared."""
+    if np.shape(a) != np.shape(b):
+        return a, b
+    equal = (np.isnan(a) & np.isnan(b)) | (np.isinf(a) & (a == b))
+    return np.where(equal, 0, a), np.where(equal, 0, b)
 
 
 def discrete(x: Array) -> bool:
@@ -84,6 +92,11 @@ class Judge:
         eps = float(max(np.finfo(kind).eps for kind in kinds))
         rng = np.random.default_rng(0)
         return cls(tape.gradients, [tape.rounded(rng, eps) for _ in range(DRAWS)], eps)
+
+    def shifted(self, true: Mapping[str, Array]) -> Judge:
+        """One for other true gradients, of the same computation with another slope at its kinks: rounding does the same to them."""
+        moved = [{name: g + (true[name] - self.true[name]) for name, g in draw.items()} for draw in self.moved]
+        return Judge(true, moved, self.eps)
 
     def sketched(self) -> Judge:
         """One that looks at some entries of large gradients only."""

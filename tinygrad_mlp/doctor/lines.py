@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import linecache
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ..graph import Node
 from .case import key_of
 from .edit import Edit, Scene
-from .program import DEPTH, Program, has_factor, names_in, operands, wrapped_name
+from .program import DEPTH, Program, has_factor, names_in, operands, placed, wrapped_name
 
-__all__ = ["line_of_cause"]
+__all__ = ["line_of_cause", "line_of_exception"]
 
 
 FACTORS = {
@@ -44,6 +47,22 @@ def line_of_cause(manual: Callable[..., Any] | None, edit: Edit, scene: Scene | 
         return program.quoted(line) if program is not None and line is not None else ""
     except Exception:  # the source may be anything; a report without this line is still a report
         return ""
+
+
+def line_of_exception(error: BaseException) -> str:
+    """``file:line: text`` of the last line of the user's that was running; empty if there is none."""
+    package = Path(__file__).parent.parent
+    found = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        path = Path(code.co_filename)
+        if package in path.parents or "site-packages" in path.parts:
+            continue
+        text = linecache.getline(code.co_filename, line, frame.f_globals).strip()
+        place = placed(code.co_filename)
+        where = f"{place}:{line}" if place else f"{code.co_name}(), line {line - code.co_firstlineno + 1}"
+        found = f"{where}: {text}" if text else where
+    return found
 
 
 class Place:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any, NamedTuple
 
-__all__ = ["Program", "has_factor", "names_in", "operands", "wrapped_name"]
+__all__ = ["Program", "has_factor", "names_in", "operands", "placed", "wrapped_name"]
 
 DEPTH = 60
 """How many assignments are followed from a value to what it is made of."""

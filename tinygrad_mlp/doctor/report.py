@@ -7,7 +7,7 @@ import textwrap
 from html import escape
 
 from .diagnosis import Diagnosis
-from .sentences import YOURS, page
+from .sentences import CODE, page
 
 __all__ = ["as_html", "as_markdown", "as_text"]
 
@@ -48,7 +48,7 @@ def as_text(d: Diagnosis) -> str:
         lines = [wrapped(f.sentence, f"[{f.label}] ", "    ")]
         for title, text in f.lines:
             start = f"    {title}: "
-            lines.append(code_line(text, start) if title == YOURS else wrapped(text, start))
+            lines.append(code_line(text, start) if title in CODE else wrapped(text, start))
         blocks.append("\n".join(lines))
     blocks += ["\n".join([f"{title}:", *(wrapped(text, "  - ") for text in lines)]) for title, lines in p.sections]
     return "\n\n".join(blocks)
@@ -87,7 +87,7 @@ def as_markdown(d: Diagnosis) -> str:
         blocks.append(escaped(p.lead))
     for f in p.findings:
         lines = [f"- {labelled(f'[{f.label}] {f.sentence}')}"]
-        lines += [f"  - {title}: {code_span(text) if title == YOURS else escaped(text)}" for title, text in f.lines]
+        lines += [f"  - {title}: {code_span(text) if title in CODE else escaped(text)}" for title, text in f.lines]
         blocks.append("\n".join(lines))
     blocks += ["\n".join([f"{title}:", "", *(f"- {labelled(text)}" for text in lines)]) for title, lines in p.sections]
     return "\n\n".join(blocks)
@@ -152,7 +152,7 @@ def as_html(d: Diagnosis) -> str:
         parts.append(f"<p>{escape(p.lead)}</p>")
     for f in p.findings:
         parts.append(f"<p>{html_labelled(f'[{f.label}] {f.sentence}')}</p>")
-        lines = [(title, f"<code>{escape(text)}</code>" if title == YOURS else escape(text)) for title, text in f.lines]
+        lines = [(title, f"<code>{escape(text)}</code>" if title in CODE else escape(text)) for title, text in f.lines]
         if lines:
             parts.append("<dl>" + "".join(f"<dt>{title}</dt><dd>{text}</dd>" for title, text in lines) + "</dl>")
     for title, texts in p.sections:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,11 +64,6 @@ class Explanation:
         return w
 
     @property
-    def at_kinks(self) -> bool:
-        """Whether all of it is another slope where there is none: the numbers are those of right code."""
-        return all(any(str(part).endswith("at kink") for part in edit.key) for edit in self.edits)
-
-    @property
     def residual(self) -> float:
         """The largest of those of the parameters."""
         return max(self.residuals.values(), default=0.0)
@@ -91,6 +86,8 @@ class Search:
         self.edits = evidence.edits
         self.deadline = time.monotonic() + seconds
         self.right = [name for name in self.true if name not in self.wrong]
+        self.halves: list[Explanation] = []
+        """Two mistakes that explain more than one of them, though not everything."""
 
     # --- one combination ----------------------------------------------------------------------------------------------
 
@@ -184,6 +181,10 @@ class Search:
 
     # --- the search ---------------------------------------------------------------------------------------------------
 
+    def left(self) -> float:
+        """The seconds that remain."""
+        return max(self.deadline - time.monotonic(), 0.1)
+
     def late(self) -> bool:
         """Whether the time is over."""
         return time.monotonic() > self.deadline
@@ -204,7 +205,7 @@ class Search:
         """Those that explain everything, the likeliest first."""
         whole = [e for e in explanations if e.explained == set(self.wrong) and not e.broken and self.evidence_in(e) > 0]
         zero = not any(np.any(self.user[name]) for name in self.wrong)  # then that is what it is, whatever else gives zeros
-        return sorted(whole, key=lambda e: (not e.at_kinks, zero and e.labels != ["gradient_zero"], -e.weight))
+        return sorted(whole, key=lambda e: (zero and e.labels != ["gradient_zero"], -e.weight))
 
     def evidence_in(self, e: Explanation) -> int:
         """How many more numbers it gives than it takes: a factor that is found from one number explains nothing by itself."""
@@ -229,23 +230,21 @@ class Search:
             found.extend(self.fitted(first.edits, first.constants, edit))
         return found
 
-    def pairs(self, singles: Sequence[Explanation], sure: Accept) -> tuple[list[Explanation], list[Explanation]]:
-        """Two mistakes, then three: those that explain everything and that are sure, and the best of the others."""
-        best: list[Explanation] = []
+    def pairs(self, singles: Sequence[Explanation], sure: Accept) -> Iterator[list[Explanation]]:
+        """Two mistakes, one first mistake after the other: those that explain everything and that are sure."""
         for first in self.promising(singles)[:BEAM]:
+            if self.late():
+                return
             seconds = self.followed(first)
-            if whole := sure(self.complete(seconds)):
-                return whole, best
-            best += [e for e in seconds if len(e.explained) > len(first.explained) and not e.broken]
+            yield sure(self.complete(seconds))
+            self.halves += [e for e in seconds if len(e.explained) > len(first.explained) and not e.broken]
+
+    def triples(self, sure: Accept) -> Iterator[list[Explanation]]:
+        """Three mistakes, of which two are among the best pairs."""
+        for pair in sorted(self.halves, key=lambda e: (-len(e.explained), -e.weight))[: BEAM // 4]:
             if self.late():
-                return [], best
-        best.sort(key=lambda e: (-len(e.explained), -e.weight))
-        for second in best[: BEAM // 4]:
-            if whole := sure(self.complete(self.followed(second))):
-                return whole, best
-            if self.late():
-                break
-        return [], best
+                return
+            yield sure(self.complete(self.followed(pair)))
 
     def almost(self, found: Iterable[Explanation], near: float) -> list[Explanation]:
         """Explanations that leave a small rest, where much was to be explained."""
@@ -264,7 +263,7 @@ class Search:
             sizes[edit.named(c)[1]] = max(moved, default=float("inf"))
         return sizes
 
-    def blind_pairs(self, singles: Sequence[Explanation], sure: Accept) -> list[Explanation]:
+    def blind_pairs(self, singles: Sequence[Explanation], sure: Accept) -> Iterator[list[Explanation]]:
         """Every two edits: for two mistakes of which neither alone gives any of the numbers."""
         fitting = {e.edits[0].key: e.edits[0] for e in singles if not e.broken}
         edits = sorted(fitting.values(), key=lambda e: -e.weight)
@@ -272,12 +271,9 @@ class Search:
             for i in range(max(0, total - len(edits) + 1), (total + 1) // 2):
                 first, second = sorted((edits[i], edits[total - i]), key=lambda e: e.constant is not None)
                 if self.late():
-                    return []
-                if first.constant is not None:  # two unknown constants explain too much
-                    continue
-                if whole := sure(self.complete(self.fitted((first,), (0.0,), second))):
-                    return whole
-        return []
+                    return
+                if first.constant is None:  # two unknown constants explain too much
+                    yield sure(self.complete(self.fitted((first,), (0.0,), second)))
 
 
 def tidy(c: float) -> float:

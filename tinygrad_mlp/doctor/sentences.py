@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .diagnosis import Cause, Diagnosis, Row, Unexercised
 
-__all__ = ["YOURS", "Finding", "Page", "page"]
+__all__ = ["CODE", "Finding", "Page", "page"]
 
 MANY = 6
 """More names than this are counted in a sentence; more lines than this of what could not be shown are left out."""
@@ -17,6 +17,9 @@ VERDICTS = {"right": "right", "wrong": "WRONG", "shape": "WRONG SHAPE", "missing
 REFUSED = "manual(X, y, params) "
 """How the remark begins that no gradients came back."""
 YOURS = "your line"
+RAISED = "raised in"
+CODE = (YOURS, RAISED)
+"""The titles of what is code."""
 STEP = "counted from the loss"
 """How the remark begins that says at which step the fault lies."""
 
@@ -159,6 +162,8 @@ def sentence(cause: Cause) -> str:
         return capital(words.replace("earlier call not cleared", "earlier call were not cleared")) + "."
     if words.endswith("left at zero"):
         return capital(words.replace("left at zero", "is zero in every entry: it was not computed, or not returned."))
+    if not cause.parameters:  # of an exception: there are no numbers
+        return capital(words) + "."
     if cause.tentative:
         return f"The numbers are nearest to {done(cause)}; but {decimal(cause.residual)} of their size then remains unexplained."
     names = [called(name) for name in cause.parameters]
@@ -169,7 +174,7 @@ def sentence(cause: Cause) -> str:
 def finding(cause: Cause, alone: bool) -> Finding:
     """A cause, with the right line of the chain rule and the user's."""
     said = sentence(cause) if alone or cause.tentative else reordered(plain(cause.words)) + "."
-    lines = (("chain rule", plain(cause.right)), (YOURS, cause.line.strip()))
+    lines = (("chain rule", plain(cause.right)), (YOURS if cause.parameters else RAISED, cause.line.strip()))
     return Finding(cause.label + ("?" if cause.tentative else ""), said, tuple((title, text) for title, text in lines if text))
 
 

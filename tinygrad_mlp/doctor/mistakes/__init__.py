@@ -9,7 +9,6 @@ from .biases import biases
 from .constants import constants
 from .dropout import dropout
 from .indexing import indexing
-from .kinks import kinks
 from .labels import labels
 from .operations import operations
 from .outputs import outputs
@@ -22,7 +21,6 @@ __all__ = ["mistakes"]
 
 CHAPTERS = (
     constants, activations, operations, products, biases, outputs, softmaxes, labels, batch, indexing, penalties, dropout, terms,
-    kinks,
 )  # fmt: skip
 
 

@@ -146,18 +146,13 @@ def shifted(scene: Scene) -> Iterator[Edit]:
 
 
 def kinks(piece: Piece, Z: str) -> Iterator[Variant]:
-    """ReLU's derivative where it has none, and its mask assigned."""
+    """ReLU's derivative taken as 1 where it has none, and its mask assigned."""
     z, d = piece.first.array, piece.slope
     if piece.name != "relu":
         return
     yield Variant("kink", "relu_kink", f"the derivative of relu taken as 1 where {Z} is exactly 0", by(1.0 * (z >= 0)), 1)
     upstream = f"the gradient that arrives set to 0 where it is negative itself, not where {Z} is"
     yield Variant("upstream", FORMULA, upstream, lambda g, run: np.where(g > 0, g, 0.0), 2)
-    if np.any(d[z == 0] != 0):  # NumPy's maximum shares a tie
-        zero = f"the derivative of relu taken as 0 where {Z} is exactly 0, as it mostly is"
-        yield Variant("zero at kink", "relu_kink", zero, by(1.0 * (z > 0)), 2)
-    half = f"the derivative of relu taken as 1/2 where {Z} is exactly 0, as a numeric derivative does"
-    yield Variant("half at kink", "relu_kink", half, by(1.0 * (z > 0) + 0.5 * (z == 0)), 0.5)
     yield Variant("mask written", FORMULA, f"the gradient overwritten with 1 where {Z} > 0", overwritten(d), 2)
     yield Variant("zero mask", FORMULA, f"the gradient overwritten with 1 where {Z} ≤ 0", overwritten(1 - d), 1)
     leaky = f"the derivative of leaky_relu in place of that of relu at {Z}"

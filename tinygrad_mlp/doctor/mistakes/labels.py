@@ -11,7 +11,7 @@ from ...kernels.shapes import Array
 from ..case import UnjudgeableError
 from ..edit import Edit, Scene
 from ..tape import Change, Edge, Leaf, Run, Tape
-from .head import Head, head_of
+from .head import Head, head_of, output_line
 
 __all__ = ["labels"]
 
@@ -22,6 +22,7 @@ def labels(scene: Scene) -> Iterator[Edit]:
     for head in heads:
         yield from other_targets(scene, head)
         yield from grown(scene, head)
+        yield from several_ones(scene, head)
     if not heads:
         yield from for_all(scene)
 
@@ -75,6 +76,26 @@ def other_targets(scene: Scene, head: Head) -> Iterator[Edit]:
 
         key = ("labels", words, head.place)
         yield Edit(key, "label_error", head.layer.title, f"{words} used in d{head.name}", head.through(change), right, weight=2)
+
+
+def several_ones(scene: Scene, head: Head) -> Iterator[Edit]:
+    """The ones of all labels in every row of the one-hot matrix: an index that takes all columns in all rows."""
+    y, t, s, m = scene.case.y, head.t, head.scale, scene.case.m
+    if t is None or s is None or head.f != "softmax" or not isinstance(y, np.ndarray) or y.dtype.kind not in "iu":
+        return
+    if y.ndim == 1:
+        words = "1 subtracted in the columns of all labels in every row, P[:, y] −= 1, in place of P[np.arange(m), y] −= 1"
+        right = f"{output_line(scene)}: the derivative of {head.f} and that of the logarithm are both in it"
+    elif y.shape == (m, 1):
+        words = (
+            f"several ones in each row of the one-hot matrix: the labels have shape {y.shape}, with which Y[np.arange(m), y] = 1 "
+            f"sets the columns of all labels in every row"
+        )
+        right = f"one 1 in each row: Y[np.arange(m), y.reshape(-1)] = 1, with labels of shape ({m},)"
+    else:
+        return
+    changes = head.instead(s * (head.p - np.broadcast_to(t.max(axis=0), t.shape)))
+    yield Edit(("labels", "everywhere", head.place), "label_error", head.layer.title, words, changes, right, weight=2)
 
 
 def kept(scene: Scene, head: Head, square: Array, right: str) -> Iterator[Edit]:

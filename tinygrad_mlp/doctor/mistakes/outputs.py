@@ -84,10 +84,6 @@ def fused(scene: Scene, head: Head) -> Iterator[Edit]:
     jacobian = f"{right}. The Jacobian is ∂pᵢ/∂zⱼ = pᵢ(δᵢⱼ − pⱼ): every output depends on every logit"
     words = f"only the diagonal p(1 − p) of the softmax Jacobian: d{Z} = −Y/P · P(1 − P)"
     yield edit(head, "diagonal", "softmax_jacobian_diagonal", words, head.instead(s * dp * p * (1 - p)), jacobian, 3)
-    if isinstance(scene.case.y, np.ndarray) and scene.case.y.ndim == 1:
-        everywhere = np.broadcast_to(t.max(axis=0), t.shape)
-        words = "1 subtracted in the columns of all labels in every row, P[:, y] −= 1, in place of P[np.arange(m), y] −= 1"
-        yield edit(head, "labels everywhere", "label_error", words, head.instead(s * (p - everywhere)), right, 2)
     rows = f"P = softmax({Z}) along the classes: the outputs of each sample sum to 1"
     for axis, where in ((0, "over the batch"), (None, "over all entries")):
         words = f"softmax normalised {where} in place of over the classes"
