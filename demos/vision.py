@@ -1,0 +1,97 @@
+"""What the demos of images share: an MLP and a small CNN for them, and their training."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tinygrad_mlp as tg
+from tinygrad_mlp import nn, optim
+
+Array = NDArray[Any]
+
+
+class Parts(NamedTuple):
+    """Images ``(m, c, h, w)`` in float32, standardised, and labels ``(m,)``: a part to train on, and one to test on."""
+
+    X: Array
+    y: Array
+    X_test: Array
+    y_test: Array
+
+
+def standardised(X: Array, y: Array, X_test: Array, y_test: Array) -> Parts:
+    """Each pixel shifted to the mean 0 over the training images; all divided by one number, so that faint pixels stay faint."""
+    rows = tg.data.standardise(X, X_test, common_scale=True)
+    return Parts(rows[0].reshape(X.shape), y, rows[1].reshape(X_test.shape), y_test)
+
+
+def small_cnn(channels: int, side: int, classes: int, widths: tuple[int, int, int], rng: np.random.Generator) -> nn.Sequential:
+    """Three convolutions 3 × 3 with ReLU, the largest of 2 × 2 after the first two, the mean over the image, a linear layer.
+
+    Shapes: x ``(m, channels, side, side)``, side a multiple of 4 → logits ``(m, classes)``.
+    """
+    a, b, c = widths
+    return nn.Sequential(
+        nn.Conv2d(channels, a, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(a, b, 3, padding=1, rng=rng), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(b, c, 3, padding=1, rng=rng), nn.ReLU(), nn.AvgPool2d(side // 4),
+        nn.Flatten(), nn.Linear(c, classes, rng=rng),
+    )  # fmt: skip
+
+
+def trained(
+    model: nn.Module, parts: Parts, optimizer: optim.Optimizer, epochs: int, batch_size: int, rng: np.random.Generator, name: str
+) -> tg.History:
+    """Train on mini-batches by compiled steps; loss and accuracy of both parts after every epoch.
+
+    The learning rate falls along half a cosine to nought; an MLP gets its images flattened.
+    """
+    X, X_test = (inputs(model, part) for part in (parts.X, parts.X_test))
+    return tg.fit(
+        model, X, parts.y, validation_data=(X_test, parts.y_test), loss=nn.cross_entropy, optimizer=optimizer, epochs=epochs,
+        batch_size=batch_size, schedule=optim.CosineAnnealingLR(optimizer, epochs), metrics=["accuracy"], rng=rng, compile=True,
+        running=True, progress=False, history=tg.History(name),
+    )  # fmt: skip
+
+
+def inputs(model: nn.Module, X: Array) -> Array:
+    """Images as the model takes them: rows of numbers for an MLP."""
+    return X.reshape(len(X), -1) if isinstance(model, nn.MLP) else X
+
+
+def logits(model: nn.Module, X: Array) -> Array:
+    """What the model says of images, without a graph."""
+    return np.asarray(tg.train.predict(model, inputs(model, X), batch_size=256))
+
+
+def accuracy(model: nn.Module, X: Array, y: Array) -> float:
+    """The share of images whose largest logit is that of the label."""
+    return float(np.mean(logits(model, X).argmax(axis=1) == y))
+
+
+def shifted(X: Array, pixels: int) -> Array:
+    """Images moved to the right by whole pixels; at the left the first column is repeated."""
+    columns = np.clip(np.arange(X.shape[-1]) - pixels, 0, X.shape[-1] - 1)
+    return X[..., columns]
+
+
+def shuffled(X: Array, order: Array) -> Array:
+    """Images (m, c, h, w) with their pixels in another order, the colours of a pixel together: order (h · w,)."""
+    return np.ascontiguousarray(X.reshape(*X.shape[:2], -1)[:, :, order].reshape(X.shape))
+
+
+def within(distance: float) -> str:
+    """A distance in words.
+
+    >>> within(0.0), within(3.4e-16)
+    ('in every bit', 'to 3e-16')
+    """
+    return f"to {distance:.0e}" if distance else "in every bit"
+
+
+def change(a: Array, b: Array) -> float:
+    """‖a − b‖ / ‖b‖, over all entries."""
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
