@@ -18,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +38,7 @@ def run(name: str, out: Path, full: Path | None) -> tuple[int, str, float]:
         stderr=subprocess.STDOUT,
         text=True,
         cwd=ROOT,
-        env=os.environ | {"COLUMNS": "120"},
+        env={"OPENBLAS_NUM_THREADS": "1"} | os.environ | {"COLUMNS": "120"},  # as many at a time as there are cores
         check=False,
     )
     return done.returncode, done.stdout, time.perf_counter() - start
@@ -48,7 +50,11 @@ def page(name: str, out: Path, full: bool) -> str:
     lines = (out / "report.md").read_text(encoding="utf-8").splitlines()
     folder = stem(name, full)
     linked = [re.sub(r"(\]\()(?!\w+://|#|\.\./)([^)\s]+\.(?:png|svg|html|md)\))", rf"\1{folder}/\2", line) for line in lines]
-    told = f"What `.venv/bin/{command}` says: this page is written by `.venv/bin/python docs/demos.py`, the script is `demos/{name}.py`."
+    told = f"What `.venv/bin/{command}` says: this page is written by `.venv/bin/python docs/demos.py`, "
+    told += f"the script is `demos/{name}.py`."
+    other = stem(name, not full)
+    if (PAGES / f"{other}.md").exists():
+        told += f" [The {'short' if full else 'long'} form]({other}.md) has a page of its own."
     return "\n".join([linked[0], "", told, *linked[1:]]) + "\n"
 
 
@@ -93,6 +99,19 @@ def compared(name: str, out: Path) -> str:
     return "\n".join([f"verdicts of {name} are not those of its page:", *changed]) if changed else ""
 
 
+def one(name: str, full: Path | None, check: bool) -> tuple[str, float, str]:
+    """Run a demo, and write its page or compare its verdicts; its name, the seconds it took, and what is wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / name
+        code, printed, seconds = run(name, out, full and full.resolve())
+        if code:
+            return name, seconds, f"{name} ended with the exit code {code}:\n{printed[-4000:]}"
+        if check:
+            return name, seconds, compared(name, out)
+        write(name, out, full is not None)
+        return name, seconds, ""
+
+
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(
@@ -110,18 +129,10 @@ def main() -> int:
     if arguments.full is not None and (len(arguments.names) != 1 or arguments.check):
         parser.error("--full DIR goes with the name of one demo, and not with --check")
     failed = []
-    for name in arguments.names or NAMES:
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / name
-            code, printed, seconds = run(name, out, arguments.full and arguments.full.resolve())
-            problem = f"{name} ended with the exit code {code}:\n{printed[-4000:]}" if code else ""
-            if not problem and arguments.check:
-                problem = compared(name, out)
-            elif not problem:
-                write(name, out, arguments.full is not None)
-        print(f"{name}: {seconds:.0f} s{', FAILED' if problem else ''}", flush=True)
-        if problem:
-            failed.append(problem)
+    with ThreadPoolExecutor(1 if arguments.full else os.cpu_count()) as pool:  # a process each
+        for name, seconds, problem in pool.map(partial(one, full=arguments.full, check=arguments.check), arguments.names or NAMES):
+            print(f"{name}: {seconds:.0f} s{', FAILED' if problem else ''}", flush=True)
+            failed += [problem] if problem else []
     print(*failed, sep="\n\n")
     return 1 if failed else 0
 
