@@ -139,6 +139,19 @@ def test_every_demo_has_a_page_and_says_what_it_does(name):
     assert "--out" in run.stdout
 
 
+WITH_EXAMPLES = sorted(path.name for path in (ROOT / "demos").glob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
+
+
+def test_some_helpers_have_examples():
+    assert {"layer_table.py", "vision.py"} <= {*WITH_EXAMPLES}
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
+def test_the_examples_of_helpers_print_what_they_say(name):
+    run = subprocess.run([sys.executable, "-m", "doctest", str(ROOT / "demos" / name)], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 @pytest.mark.parametrize("name", SEEDS)
 def test_every_write_up_is_judged(name):
     found = PAGES.verdicts((PAGES.PAGES / f"{name}.md").read_text(encoding="utf-8"))
