@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from report import Report, options
+from report import Report, launch, options
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import data, nn
@@ -119,4 +119,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    launch(main)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from report import Report, options
+from report import Report, launch, options
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import nn
@@ -57,4 +57,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    launch(main)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
+
+from tinygrad_mlp.errors import DataError, MissingExtraError
 
 WIDTH = 120
 
@@ -24,6 +26,7 @@ class Claim(NamedTuple):
     place: str
     claim: str
     measured: str
+    right: str
     verdict: str
 
 
@@ -52,6 +55,8 @@ def options(
     for flag, settings in flags.items():
         parser.add_argument(f"--{flag.replace('_', '-')}", **settings)
     found = parser.parse_args(arguments)
+    if not str(found.out).strip("."):
+        parser.error("--out is a folder of its own for the page and its pictures")
     if found.seed < 0:
         parser.error(f"--seed is a whole number from 0 up (got {found.seed})")
     if full and found.full and found.data_dir is None:
@@ -77,6 +82,7 @@ class Report:
             raise SystemExit(f"cannot write to --out {out}: {error.strerror or error}") from error
         self.title, self.out = title, out
         self.page: list[str] = [f"# {title}", ""]
+        self.top = len(self.page)
         self.claims: list[Claim] = []
         self.failed: list[str] = []
         self.pictures: list[str] = []
@@ -140,7 +146,7 @@ class Report:
 
     # --- what is judged ---------------------------------------------------------------------------------------------------
 
-    def claim(self, place: str, claim: str, measured: str, holds: bool | None, correction: str = "") -> str:
+    def claim(self, place: str, claim: str, measured: str, holds: bool | None, correction: str = "", *, right: str = "") -> str:
         """A claim of the document, and the verdict on it, from what was measured.
 
         Parameters
@@ -149,13 +155,15 @@ class Report:
         claim : the sentence, shortened
         measured : the numbers found here
         holds : whether they bear it out; None if it cannot be measured here
-        correction : what is true in its place, if something near to it is (and was measured)
+        correction : what makes it true, where that is little: a narrower case, a factor, a name
+        right : what is true in its place, where the claim itself is not
 
         Returns the verdict: holds, holds with a correction, does not hold, not measured.
         """
+        if correction and right:
+            raise ValueError("a claim that does not hold has either a correction or something else that is right")
         verdict = QUOTED if holds is None else HOLDS if holds else CORRECTED if correction else FAILS
-        found = measured if not correction or holds else f"{measured}; right: {correction}"
-        self.claims.append(Claim(place, claim, found, verdict))
+        self.claims.append(Claim(place, claim, measured, "" if holds else correction or right, verdict))
         return verdict
 
     def check(self, true: Any, text: str) -> None:
@@ -172,16 +180,35 @@ class Report:
             self.heading("Verdicts")
             for n, claim in enumerate(self.claims, 1):
                 print(f"{n:>2}. {claim.place}: {claim.claim}")
-                print(textwrap.fill(claim.measured, WIDTH, initial_indent="      ", subsequent_indent="      "))
+                for text in (claim.measured, f"right: {claim.right}" if claim.right else ""):
+                    print(textwrap.fill(text, WIDTH, initial_indent="      ", subsequent_indent="      "), end="\n" if text else "")
                 print(f"    → {claim.verdict}\n")
-            self.page += markdown_table(("place", "the document", "measured here", "verdict"), self.claims, [False] * 4)
-            counts = {verdict: sum(c.verdict == verdict for c in self.claims) for verdict in (HOLDS, CORRECTED, FAILS, QUOTED)}
-            self.say(f"{len(self.claims)} claims. " + "; ".join(f"{verdict}: {n}" for verdict, n in counts.items() if n) + ".")
+            self.page += markdown_table(("place", "claim", "measured here", "right is", "verdict"), self.claims, [False] * 5)
+            print(f"{self.summary}\n")
+            self.page[self.top : self.top] = [f"{self.summary} [The verdicts](#verdicts) stand at the end.", ""]
         (self.out / "report.md").write_text("\n".join(self.page).rstrip("\n") + "\n", encoding="utf-8")
         print(f"Written to {self.out}: report.md{''.join(f', {file}' for file in self.pictures)}")
         for text in self.failed:
             print(f"A check failed: {text}", file=sys.stderr)
         return 1 if self.failed else 0
+
+    @property
+    def summary(self) -> str:
+        """How many claims have which verdict."""
+        counts = {verdict: sum(c.verdict == verdict for c in self.claims) for verdict in (HOLDS, CORRECTED, FAILS, QUOTED)}
+        return f"{len(self.claims)} claims. " + "; ".join(f"{verdict}: {n}" for verdict, n in counts.items() if n) + "."
+
+
+def launch(main: Callable[[], int]) -> NoReturn:
+    """Run a demo, and leave with its exit code: 2 for data or packages that are not there, 130 after Ctrl-C."""
+    try:
+        raise SystemExit(main())
+    except (DataError, MissingExtraError) as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("\nStopped. What was saved stays; there is no page of this run.", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def is_number(text: str) -> bool:

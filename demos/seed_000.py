@@ -12,7 +12,7 @@ import numpy as np
 import shapes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from report import Report, options
+from report import Report, launch, options
 from seed_000_roadmap import activations, backpropagation, initialisation
 from seed_000_space import blind_to_order, costs, shifts
 from seed_000_units import activation_maximisation, receptive_fields
@@ -249,4 +249,4 @@ def quoted(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    launch(main)

@@ -12,7 +12,7 @@ import numpy as np
 from constrained import constrained_layer
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from report import Report, options
+from report import Report, launch, options
 from seed_001_limits import data_needed, edges, independence, parameters, structure
 from vision import change, within
 
@@ -309,4 +309,4 @@ def quoted(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    launch(main)

@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 import seed_002_parts as parts
-from report import Report, options
+from report import Report, launch, options
 from seed_002_depth import approximation, depth
 from seed_002_parts import EQUAL, LINES, Array, difference, one_hot, small
 from seed_002_pictures import tanh_picture
@@ -327,4 +327,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    launch(main)

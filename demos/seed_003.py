@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 from matplotlib.figure import Figure
-from report import Report, options
+from report import Report, launch, options
 from seed_003_gradient import epsilon, factor_of_the_batch, what_the_doctor_says
 from seed_003_parts import (
     MLP,
@@ -248,4 +248,4 @@ def trained_model(report: Report, data: Images, start: Parameters, model: nn.MLP
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    launch(main)

@@ -18,7 +18,7 @@ import seed_004_pictures
 import seed_004_start
 import seed_004_traps
 import seed_004_updates
-from report import Claim, Report, options
+from report import Claim, Report, launch, options
 from seed_004_network import (
     BATCH_SIZE,
     EPOCHS,
@@ -247,4 +247,4 @@ def compared(seed: int, labels: str, dtype: str, here: list[str]) -> dict[str, r
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    launch(main)

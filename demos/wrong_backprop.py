@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from report import Report, options
+from report import Report, launch, options
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import data, nn
@@ -264,4 +264,4 @@ def picture(histories: dict[str, tuple[Array, float]], apart: dict[str, dict[str
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    launch(main)

@@ -14,6 +14,7 @@ import pytest
 from conftest import ROOT
 
 import tinygrad_mlp as tg
+from tinygrad_mlp.errors import DataError, MissingExtraError
 
 
 def loaded(path: Path) -> ModuleType:
@@ -44,21 +45,51 @@ def written(report):
 
 
 @pytest.mark.parametrize(
-    ("holds", "correction", "verdict", "measured"),
+    ("holds", "given", "verdict", "told"),
     [
-        (True, "", "holds", "12"),
-        (True, "13", "holds", "12"),
-        (False, "13", "holds with a correction", "12; right: 13"),
-        (False, "", "does not hold", "12"),
-        (None, "", "not measured", "12"),
-        (np.False_, "", "does not hold", "12"),
+        (True, {}, "holds", ""),
+        (True, {"correction": "13"}, "holds", ""),
+        (False, {"correction": "13"}, "holds with a correction", "13"),
+        (False, {"right": "13"}, "does not hold", "13"),
+        (False, {}, "does not hold", ""),
+        (None, {}, "not measured", ""),
+        (np.False_, {}, "does not hold", ""),
     ],
 )
-def test_a_verdict_follows_from_what_was_measured(report, holds, correction, verdict, measured):
-    assert report.claim("l. 1", "there are 12 | bits", "12", holds, correction) == verdict
+def test_a_verdict_follows_from_what_was_measured(report, capsys, holds, given, verdict, told):
+    assert report.claim("l. 1", "there are 12 | bits", "12", holds, **given) == verdict
     assert report.finish() == 0
-    assert f"| l. 1 | there are 12 \\| bits | {measured} | {verdict} |" in written(report)
-    assert PAGES.verdicts(written(report)) == [("there are 12 \\| bits", verdict)]
+    page = written(report)
+    assert f"| l. 1 | there are 12 \\| bits | 12 | {told} | {verdict} |" in page
+    assert page.startswith(f"# A title\n\n1 claims. {verdict}: 1. [The verdicts](#verdicts) stand at the end.\n\n")
+    assert PAGES.verdicts(page) == [("there are 12 \\| bits", verdict)]
+    assert ("right: 13" in capsys.readouterr().out) == bool(told)
+
+
+def test_a_claim_has_one_correction(report):
+    with pytest.raises(ValueError, match="either a correction or"):
+        report.claim("l. 1", "c", "m", False, "a", right="b")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "told"),
+    [
+        (None, 3, ""),
+        (DataError("no MNIST in x"), 2, "no MNIST in x\n"),
+        (MissingExtraError("a demo needs rich"), 2, "a demo needs rich\n"),
+        (KeyboardInterrupt(), 130, "Stopped."),
+    ],
+)
+def test_a_demo_ends_with_an_exit_code_and_a_sentence(raised, code, told, capsys):
+    def main():
+        if raised is not None:
+            raise raised
+        return 3
+
+    with pytest.raises(SystemExit) as left:
+        REPORT.launch(main)
+    assert left.value.code == code
+    assert told in capsys.readouterr().err
 
 
 def test_a_failed_check_is_the_exit_code_and_is_told(report, capsys):
@@ -105,6 +136,7 @@ def test_pictures_are_saved_and_shown(report):
         (["--data-dir", "x"], "--data-dir is used by --full only"),
         (["--seed", "-1"], "from 0 up"),
         (["--nonsense"], "unrecognized"),
+        (["--out", ""], "a folder of its own"),
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_refused(arguments, words, capsys):
