@@ -153,7 +153,7 @@ def test_a_file_that_raises(relu):
     assert not found.ok
     assert verdicts(found)["dA1"] == "right"
     assert verdicts(found)["dW1"] == "not reached"
-    assert "manual.py:20 stopped: ValueError" in str(found)
+    assert "manual.py:20 stopped: ValueError" in " ".join(str(found).split())  # wrapped after the folder, whose length varies
 
 
 def test_wrong_shapes(relu):
