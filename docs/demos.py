@@ -51,7 +51,7 @@ def page(name: str, out: Path, full: bool) -> str:
     folder = stem(name, full)
     linked = [re.sub(r"(\]\()(?!\w+://|#|\.\./)([^)\s]+\.(?:png|svg|html|md)\))", rf"\1{folder}/\2", line) for line in lines]
     told = f"What `.venv/bin/{command}` says: this page is written by `.venv/bin/python docs/demos.py`, "
-    told += f"the script is `demos/{name}.py`."
+    told += f"the script is [`demos/{name}.py`](../../demos/{name}.py)."
     other = stem(name, not full)
     if (PAGES / f"{other}.md").exists():
         told += f" [The {'short' if full else 'long'} form]({other}.md) has a page of its own."
