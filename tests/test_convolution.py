@@ -18,7 +18,7 @@ from samples.convolution import CONVOLUTIONS, POOLS, TRANSPOSED
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, gradients, nn, optim
-from tinygrad_mlp.errors import GradientError, SettingError, ShapeError, UnknownNameError, UnsupportedError
+from tinygrad_mlp.errors import GradientError, SettingError, ShapeError, TensorTypeError, UnknownNameError, UnsupportedError
 from tinygrad_mlp.kernels import convolution as kernel
 from tinygrad_mlp.kernels import pooling as pooling_kernel
 from tinygrad_mlp.kernels import windows as windows_kernel
@@ -505,6 +505,61 @@ def test_a_fault_in_a_kernel_is_seen(fault: str, monkeypatch: pytest.MonkeyPatch
         for shape, w_shape, params in CONVOLUTIONS:
             test_conv_is_its_definition(shape, w_shape, params)
         test_windows_are_numpys_and_fold_is_their_sum()
+
+
+def test_a_written_average_needs_nothing_that_nobody_has() -> None:
+    """The counts of entries inside are computed by the program, and are no argument of it."""
+    x = np.random.default_rng(0).standard_normal((2, 3, 5, 5))
+    derivation = tg.derive(lambda x: (tg.avg_pool(x, 2, 1, 1, count_include_pad=False) ** 2).sum(), x)
+    found: dict[str, Any] = {}
+    exec(derivation.source(), found)  # noqa: S102  # our own source
+    loss, gradients_ = found["loss_and_gradients"](x)
+    t = Tensor(x, requires_grad=True)
+    expected = (tg.avg_pool(t, 2, 1, 1, count_include_pad=False) ** 2).sum()
+    assert loss == pytest.approx(float(expected), rel=1e-14)
+    np.testing.assert_allclose(gradients_["x"], gradients(expected, t), rtol=1e-13)
+
+
+def test_many_ties_keep_their_gradient_in_half_precision() -> None:
+    x = Tensor(np.ones((1, 1, 257, 257), np.float16), requires_grad=True)
+    assert gradients(tg.max_pool(x, size=257).sum(), x).astype(float).sum() == pytest.approx(1.0, abs=1e-2)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_clipped_exact_step_has_the_bits_of_the_eager_one(seed: int) -> None:
+    def stepped(exact: bool) -> Array:
+        rng = np.random.default_rng(seed)
+        layer = nn.Conv2d(1, 4, 3, dtype=np.float64, rng=seed)
+        optimizer = optim.SGD(layer.parameters(), lr=0.1)
+        X = rng.standard_normal((8, 1, 8, 8))
+
+        def loss(X: Any) -> Any:
+            return (tg.tanh(layer(X)) ** 2).sum()
+
+        if exact:
+            tg.compile(loss, optimizer, exact=True, clip_norm=0.01)(X)
+        else:
+            loss(X).backward()
+            optim.clip_grad_norm(optimizer.parameters, 0.01)
+            optimizer.step()
+        return layer.weight.numpy()
+
+    np.testing.assert_array_equal(stepped(True), stepped(False))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: tg.conv(np.ones((2, 1, 0)), np.ones((1, 1, 2)), padding=1), ShapeError, "empty spatial axis"),
+        (lambda: tg.conv(np.ones((2, 1, 3)), np.ones((1, 1, 0))), ShapeError, "empty spatial axis"),
+        (lambda: tg.conv(np.ones((2, 1, 3)), np.ones((1, 1, 2)), groups=(1,)), SettingError, "groups is one whole number"),
+        (lambda: tg.conv(np.ones((2, 1, 3), object), np.ones((1, 1, 2))), TensorTypeError, "takes numbers, not x of object"),
+        (lambda: tg.max_pool(np.ones((1, 1, 3), complex), size=2), TensorTypeError, "needs numbers with an order, not complex128"),
+    ],
+)
+def test_what_cannot_be_convolved_or_pooled_is_refused_at_once(call: Callable[[], Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        call()
 
 
 def convolutional_network() -> nn.Sequential:

@@ -23,5 +23,5 @@ def avg_pool(x: Any, /, size: Any, stride: Any = None, padding: Any = 0, *, coun
     settings = {"size": sizes, "stride": size if stride is None else stride, "padding": padding}
     if count_include_pad or not any(paddings):
         return np.mean(windows(x, **settings), axis=axes)
-    inside = windows(np.ones(x.shape[2:], x.dtype), **settings)
+    inside = windows(np.ones_like(x[:1, :1]), **settings)
     return np.sum(windows(x, **settings), axis=axes) / np.sum(inside, axis=axes)

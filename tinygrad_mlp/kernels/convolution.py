@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SettingError, ShapeError
+from ..errors import SettingError, ShapeError, TensorTypeError
 from .shapes import Array
 from .windows import Lengths, between, per_axis, window_counts, window_places, window_settings
 
@@ -63,6 +63,13 @@ def as_windows(matrices: Array, n: int, rows: Lengths, counts: Lengths) -> Array
     return np.moveaxis(matrices.reshape(*rows, n, *counts), len(rows), 0)
 
 
+def check_groups(groups: Any) -> None:
+    """Refuse what is no number of groups."""
+    if isinstance(groups, (tuple, list)):
+        raise SettingError(f"groups is one whole number from 1 up (got {groups!r})")
+    per_axis("groups", groups, 1, 1)
+
+
 def check_channels(name: str, x: Array, w: Array, groups: Any, taken: int) -> None:
     """Refuse x (samples, channels, *spatial) and weights that do not fit together; ``taken`` is the axis of w for channels of x."""
     if x.ndim < 3 or w.ndim != x.ndim:
@@ -70,7 +77,14 @@ def check_channels(name: str, x: Array, w: Array, groups: Any, taken: int) -> No
             f"{name} takes x of shape (samples, channels, *spatial) and weights with as many axes: shapes {x.shape} and {w.shape} "
             f"do not fit; add the missing axes with reshape, x.reshape(-1, 1, 28, 28) for a batch of images of 28 x 28"
         )
-    per_axis("groups", groups, 1, 1)
+    check_groups(groups)
+    if min(x.shape[2:]) < 1 or min(w.shape[2:]) < 1:
+        raise ShapeError(
+            f"{name}: shapes {x.shape} and {w.shape} have an empty spatial axis: there is nothing to slide over, or with"
+        )
+    for what, a in (("x", x), ("weights", w)):
+        if a.dtype.kind not in "biufc":
+            raise TensorTypeError(f"{name} takes numbers, not {what} of {a.dtype}: write {what}.astype(float)")
     wanted = w.shape[1] * groups if taken == 1 else w.shape[0]
     if x.shape[1] != wanted:
         raise ShapeError(
@@ -166,7 +180,8 @@ def transposed_shape(
 
 def conv_weight(x: Array, y: Array, *, size: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Array:
     """Σ over samples and windows of y times the window of x, (o, channels of a group, *size): conv transposed in its weights."""
-    per_axis("groups", groups, 1, 1)
+    x, y = np.asarray(x), np.asarray(y)
+    check_groups(groups)
     if x.ndim < 3 or y.ndim != x.ndim or len(y) != len(x) or x.shape[1] % groups or y.shape[1] % groups:
         raise ShapeError(
             f"conv_weight takes x and y of shape (samples, channels, *spatial) with the same samples, and channels that can be "
@@ -180,4 +195,5 @@ def conv_weight(x: Array, y: Array, *, size: Any, stride: Any, padding: Any, dil
     w = np.zeros((groups, c // groups * math.prod(size), o // groups), np.result_type(x, y))
     for part, columns in window_columns(x, size, *settings):
         w += np.matmul(as_matrices(columns, groups, axes), as_matrices(y[part], groups, axes).swapaxes(2, 3)).sum(0)
-    return w.swapaxes(1, 2).reshape(o, c // groups, *size)
+    # in C's order, as a program has it: sums over all entries (of clip_grad_norm) add in the order of the memory
+    return np.ascontiguousarray(w.swapaxes(1, 2).reshape(o, c // groups, *size))

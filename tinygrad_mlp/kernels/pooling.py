@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SettingError, ShapeError
+from ..errors import SettingError, ShapeError, TensorTypeError
 from .shapes import Array
 from .windows import Lengths, Place, per_axis, window_counts, window_places, window_settings
 
@@ -36,6 +36,10 @@ def pool_places(x: Array, size: Any, stride: Any, padding: Any) -> list[Place]:
 def max_pool(x: Array, *, size: Any, stride: Any, padding: Any) -> Array:
     """The largest entry of each window: (m, c, *spatial) → (m, c, *counts). What is beyond the border counts as −∞."""
     x = np.asarray(x)
+    if x.dtype.kind not in "biuf":
+        raise TensorTypeError(
+            f"max_pool needs numbers with an order, not {x.dtype}: write tg.real(x), tg.abs(x), x.astype(float) …"
+        )
     counts = window_counts(x.shape[2:], *pool_settings(x, size, stride, padding))
     lowest = -np.inf if x.dtype.kind == "f" else False if x.dtype.kind == "b" else np.iinfo(x.dtype).min
     z = np.full((*x.shape[:2], *counts), lowest, x.dtype)
@@ -59,7 +63,9 @@ def over_ties(y: Array, found: list[Array], places: list[Place]) -> Array:
     n = np.zeros(y.shape, np.uint8 if len(places) < 256 else np.intp)
     for hit, (_, _, where) in zip(found, places, strict=True):
         n[where] += hit
-    return y / n.astype(y.dtype) if np.any(n > 1) else y
+    if not np.any(n > 1):
+        return y
+    return (y / n.astype(np.result_type(y, np.float32))).astype(y.dtype, copy=False)  # float16 counts to 65,504 only
 
 
 def masked(y: Array, hit: Array, finite: bool) -> Array:
