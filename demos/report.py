@@ -7,13 +7,15 @@ same as Markdown, ``report.md``, beside the pictures; ``python docs/demos.py`` m
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from tinygrad_mlp.errors import DataError, MissingExtraError
+from tinygrad_mlp.errors import DataError, MissingExtraError, require
 
 WIDTH = 120
 
@@ -79,7 +81,7 @@ class Report:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SystemExit(f"cannot write to --out {out}: {error.strerror or error}") from error
+            raise DataError(f"cannot write to --out {out}: {error.strerror or error}") from error
         self.title, self.out = title, out
         self.page: list[str] = [f"# {title}", ""]
         self.top = len(self.page)
@@ -201,14 +203,25 @@ class Report:
 
 def launch(main: Callable[[], int]) -> NoReturn:
     """Run a demo, and leave with its exit code: 2 for data or packages that are not there, 130 after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without "→" gets "?", not a traceback
     try:
         raise SystemExit(main())
+    except BrokenPipeError:  # the reader of our output has gone: `python demos/newton.py | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
     except (DataError, MissingExtraError) as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("\nStopped. What was saved stays; there is no page of this run.", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def figure(width: float, height: float) -> Any:
+    """An empty figure of Matplotlib, in inches; without Matplotlib, the error that says what to install."""
+    return require("matplotlib.figure", "demos", "a demo").Figure(figsize=(width, height), layout="constrained")
 
 
 def is_number(text: str) -> bool:

@@ -37,6 +37,7 @@ def run(name: str, out: Path, full: Path | None) -> tuple[int, str, float]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        errors="replace",
         cwd=ROOT,
         env={"OPENBLAS_NUM_THREADS": "1"} | os.environ | {"COLUMNS": "120"},  # as many at a time as there are cores
         check=False,
@@ -72,17 +73,17 @@ def verdicts(text: str) -> list[tuple[str, str]]:
 
 
 def write(name: str, out: Path, full: bool) -> None:
-    """Put a page and its files in place of the old ones."""
+    """Put a page and its files in place of the old ones, once all are ready."""
     folder = PAGES / stem(name, full)
     PAGES.mkdir(exist_ok=True)
     text = page(name, out, full)
-    if folder.exists():
-        shutil.rmtree(folder)
-    files = [path for path in sorted(out.iterdir()) if path.name != "report.md"]
-    if files:
-        folder.mkdir()
-    for path in files:
-        shutil.copyfile(path, folder / path.name)
+    (out / "report.md").unlink()
+    with tempfile.TemporaryDirectory(dir=PAGES, prefix=".") as ready:
+        shutil.copytree(out, Path(ready) / "new")
+        if folder.exists():
+            folder.rename(Path(ready) / "old")
+        if any(out.iterdir()):
+            (Path(ready) / "new").rename(folder)
     (PAGES / f"{folder.name}.md").write_text(text, encoding="utf-8")
 
 
@@ -106,6 +107,8 @@ def one(name: str, full: Path | None, check: bool) -> tuple[str, float, str]:
         code, printed, seconds = run(name, out, full and full.resolve())
         if code:
             return name, seconds, f"{name} ended with the exit code {code}:\n{printed[-4000:]}"
+        if not (out / "report.md").exists():
+            return name, seconds, f"{name} has written no report.md"
         if check:
             return name, seconds, compared(name, out)
         write(name, out, full is not None)

@@ -148,7 +148,7 @@ def test_a_command_line_that_makes_no_sense_is_refused(arguments, words, capsys)
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(SystemExit, match="cannot write to --out"):
+    with pytest.raises(DataError, match="cannot write to --out"):
         REPORT.Report("t", tmp_path / "file" / "out")
 
 

@@ -544,3 +544,29 @@ def test_a_product_with_ones_is_no_kink() -> None:
     two = {name: p if "2" not in name else p[..., :3] for name, p in params.items() if "3" not in name}
     evidence = Evidence(Asked(masked, None, inputs, Y, two), gradients={})
     assert [kink.edge[0].op.name for kink in kinks(evidence.tape) if kink.edge[0].op] == ["relu"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(complex, "came as complex128: its numbers were taken"), (object, "came as object: its numbers were taken")],
+)
+def test_numbers_that_came_as_something_else_are_taken(kind: Any, told: str) -> None:
+    X, y = RNG.standard_normal((6, 3)), RNG.standard_normal((6, 1))
+    p = {"c": RNG.standard_normal((3, 1))}
+    right = lambda X, y, p: {"c": (2 * X.T @ (X @ p["c"] - y) / y.size).astype(kind)}  # noqa: E731
+    found = diagnose(lambda X, y, p: tg.nn.mse_loss(X @ p["c"], y), right, X, y, p)
+    assert found.labels == ["correct"]
+    assert any(told in remark for remark in found.remarks)
+    text = diagnose(lambda X, y, p: tg.nn.mse_loss(X @ p["c"], y), lambda X, y, p: {"c": np.full((3, 1), "0.5")}, X, y, p)
+    assert not text.ok
+    assert any("not an array of real numbers but" in remark for remark in text.remarks)
+    assert "All gradients are zero in every entry: they were not computed, or not returned." in str(text)
+
+
+def test_labels_in_a_row_of_their_own_are_not_called_all_the_same() -> None:
+    X, y = RNG.standard_normal((3, 6)), np.arange(6.0)[None]
+    p = {"w": RNG.standard_normal((1, 3))}
+    right = lambda X, y, p: {"w": 2 * (p["w"] @ X - y) @ X.T / y.size}  # noqa: E731
+    found = diagnose(lambda X, y, p: tg.nn.mse_loss(p["w"] @ X, y), right, X, y, p)
+    assert found.ok
+    assert not any("all labels are the same" in u.words for u in found.unexercised)

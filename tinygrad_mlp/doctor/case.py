@@ -224,6 +224,8 @@ def read_gradients(result: Any, params: Mapping[str, Array]) -> Answer:
             continue
         if array.dtype.kind in "biu":
             array = array.astype(np.float64)
+        if array.dtype.kind in "cO":
+            array = real_numbers(name, array, remarks)
         if array.dtype.kind != "f":
             remarks.append(f"the gradient of {name} is not an array of real numbers but {array.dtype}")
             continue
@@ -235,6 +237,18 @@ def read_gradients(result: Any, params: Mapping[str, Array]) -> Answer:
     if extra:
         remarks.append(f"returned besides, and not looked at: {', '.join(extra)}")
     return Answer(found, remarks)
+
+
+def real_numbers(name: str, array: Array, remarks: list[str]) -> Array:
+    """Numbers that came as objects, or as complex ones whose imaginary parts are 0; else the array as it is."""
+    if array.dtype.kind == "c" and np.imag(array).any():
+        return array
+    try:
+        numbers = np.real(array).astype(np.float64)
+    except (TypeError, ValueError):  # objects that are no numbers
+        return array
+    remarks.append(f"the gradient of {name} came as {array.dtype}: its numbers were taken")
+    return numbers
 
 
 def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:

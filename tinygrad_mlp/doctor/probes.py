@@ -153,7 +153,8 @@ def unexercised(evidence: Evidence) -> list[Unexercised]:
     if case.m == 1:
         words = "with m = 1 a 1/m that is missing, or applied twice, changes nothing"
         found.append(Unexercised("missing_batch_mean", words, "a batch of two or more rows"))
-    if isinstance(case.y, np.ndarray) and case.m > 1 and case.y.ndim and np.all(case.y == np.take(case.y, [0], axis=case.axis)):
+    rows = isinstance(case.y, np.ndarray) and case.y.ndim > case.axis and case.y.shape[case.axis] == case.m > 1
+    if rows and np.all(case.y == np.take(case.y, [0], axis=case.axis)):
         found.append(Unexercised("label_error", "all labels are the same: no misplaced one can show", "rows with different labels"))
     search = Search(evidence, list(true), 2.0)
     for edit in evidence.edits:

@@ -161,7 +161,10 @@ def sentence(cause: Cause) -> str:
     if "earlier call" in words:
         return capital(words.replace("earlier call not cleared", "earlier call were not cleared")) + "."
     if words.endswith("left at zero"):
-        return capital(words.replace("left at zero", "is zero in every entry: it was not computed, or not returned."))
+        what = words.removesuffix(" left at zero")
+        if what.startswith("all "):
+            return f"{capital(what)} are zero in every entry: they were not computed, or not returned."
+        return f"{capital(what) if ' ' in what else what} is zero in every entry: it was not computed, or not returned."
     if not cause.parameters:  # of an exception: there are no numbers
         return capital(words) + "."
     if cause.tentative:
