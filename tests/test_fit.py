@@ -8,6 +8,7 @@ import itertools
 import math
 import re
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import data, nn, optim
+from tinygrad_mlp import data, nn, optim, train
 from tinygrad_mlp.errors import DataError, GraphError, SettingError, ShapeError, TensorTypeError, TraceError, UnknownNameError
+from tinygrad_mlp.history import History
 from tinygrad_mlp.train import EarlyStopping, evaluate, fit, predict
 from tinygrad_mlp.train.progress import Progress, Steps
 
@@ -178,6 +180,25 @@ def test_the_loss_may_be_a_name_a_module_or_a_function(loss, compile):
     )
     assert history["train_loss"][-1] < 1e-6
     assert history["train_r2_score"][-1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("function", [nn.mse_loss, nn.binary_cross_entropy_with_logits, nn.binary_cross_entropy])
+def test_the_name_of_a_loss_may_be_that_of_its_function(function):
+    X, y = samples()
+    model, y = nn.Sequential(nn.Linear(FEATURES, 1, dtype=np.float64, rng=0), nn.Hardtanh(0.1, 0.9)), (y == 1)[:, None]
+    named, given = (evaluate(model, X, y, loss, ["accuracy"]) for loss in (function.__name__, function))
+    assert named == given
+
+
+def test_for_one_sample_predict_says_how_to_write_it():
+    with pytest.raises(ShapeError, match=r"shape \(3,\) for 4 rows\. X has shape \(4,\), .*; for one sample write X\[None\]"):
+        predict(network(), samples()[0][0])
+    assert predict(network(), samples()[0][0][None]).shape == (1, CLASSES)
+
+
+def test_a_misspelt_name_of_the_module_comes_with_the_nearest():
+    with pytest.raises(AttributeError, match=r"tinygrad_mlp\.train 'EarlyStoping': did you mean 'EarlyStopping'"):
+        tg.train.EarlyStoping  # noqa: B018
 
 
 def test_a_penalty_in_the_loss_is_trained_and_recorded():
@@ -611,6 +632,17 @@ def stranger():
     return sgd(nn.Linear(2, 2, rng=0).parameters())
 
 
+class Silent(nn.Module):
+    """A model whose forward was not finished."""
+
+    def __init__(self):
+        self.inner = network(dropout=0.5)
+        self.training = False
+
+    def forward(self, x):
+        self.inner(x)
+
+
 X0, Y0 = samples()
 NAN = np.where(np.arange(M)[:, None] == 50, np.nan, X0)
 REFUSED = {
@@ -618,7 +650,18 @@ REFUSED = {
     "rows": ((None, X0, Y0[:-1]), {}, ShapeError, "X has 53 rows and y has 52"),
     "no rows": ((None, X0[:0], Y0[:0]), {}, DataError, "X has no rows"),
     "a number": ((None, X0, 3.0), {}, ShapeError, "y must have a row for each sample"),
-    "words": ((None, X0, np.array(["a"] * M)), {}, TensorTypeError, "y must be an array of numbers"),
+    "the model last": ((X0, Y0, nn.Identity()), {}, TensorTypeError, "(got an array of shape (53, 4)): the model comes first"),
+    "words": ((None, X0, np.array(["a"] * M)), {}, TensorTypeError, "for labels, np.unique(y, return_inverse=True)[1]"),
+    "numbers as text": ((None, X0.astype(str), Y0), {}, TensorTypeError, "X must be an array of numbers (got <U32, shape (53, 4)): write X.astype(float)"),
+    "objects": ((None, X0.astype(object), Y0), {}, TensorTypeError, "(got object, shape (53, 4)): write X.astype(float)"),
+    "ragged": ((None, [[1.0], [1.0, 2.0]], [0, 1]), {}, ShapeError, "X must be an array of numbers, with rows of one length"),
+    "one axis": ((None, X0[:, 0], Y0), {}, ShapeError, "X has shape (53,), and needs a row for each sample: X[:, None]"),
+    "one axis, running": ((None, X0[:, 0], Y0), {"running": True}, ShapeError, "needs a row for each sample: X[:, None]"),
+    "no return": ((Silent(), X0, Y0), {}, TensorTypeError, "Silent.forward returns None: end it with return …"),
+    "no return, running": ((Silent(), X0, Y0), {"running": True}, TensorTypeError, "Silent.forward returns None"),
+    "loss without return": ((None, X0, Y0), {"loss": lambda z, y: None}, TensorTypeError, "the loss is None: end its function with return …"),
+    "targets of a row": ((None, X0, Y0), {"loss": "mse"}, ShapeError, "for class labels write np.eye(3)[y]; for one target a row"),
+    "targets in a row": ((None, X0, np.zeros(3 * M)[:M]), {"loss": lambda z, y: nn.mse_loss(z[:, :1], y)}, ShapeError, "write y.reshape((53, 1))"),
     "features": ((None, X0[:, :3], Y0), {}, ShapeError, "3 columns meet 4 rows"),
     "features, running": ((None, X0[:, :3], Y0), {"running": True}, ShapeError, "3 columns meet 4 rows"),
     "labels": ((None, X0, Y0 + (np.arange(M) == 52)), {}, DataError, "0"),
@@ -626,6 +669,8 @@ REFUSED = {
     "targets, running": ((None, X0, X0), {"running": True}, DataError, "class labels must be integers"),
     "NaN": ((None, NAN, Y0), {}, DataError, "the training loss is nan before the first step"),
     "loss": ((None, X0, Y0), {"loss": "crossentropy"}, UnknownNameError, "did you mean 'cross_entropy'"),
+    "loss model": ((None, X0, Y0), {"loss": [network()]}, TensorTypeError, "a loss module or a name (got an object of type list)"),
+    "optimizer model": ((None, X0, Y0), {"optimizer": network()}, TensorTypeError, "(got an object of type Sequential): optim.SGD(model.parameters(), lr=0.1)"),
     "loss class": ((None, X0, Y0), {"loss": nn.CrossEntropyLoss}, TensorTypeError, "the loss is a function"),
     "loss without graph": ((None, X0, Y0), {"loss": lambda z, y: float(nn.cross_entropy(z, y))}, GraphError, "without float() and .numpy()"),
     "loss of nothing": ((None, X0, Y0), {"loss": lambda z, y: tg.Tensor(1.0)}, GraphError, "the loss has no graph"),
@@ -648,7 +693,10 @@ REFUSED = {
     "held-out labels": ((None, X0, Y0 + (np.arange(M) == 52)), {"validation_split": 0.9}, DataError, "0"),
     "metric": ((None, X0, Y0), {"metrics": ["acuracy"]}, UnknownNameError, "did you mean 'accuracy'"),
     "metric text": ((None, X0, Y0), {"metrics": "accuracy"}, TensorTypeError, "write metrics=['accuracy']"),
-    "metric function": ((None, X0, Y0), {"metrics": [max]}, TensorTypeError, "write metrics={'name': "),
+    "metric function": ((None, X0, Y0), {"metrics": [max]}, TensorTypeError, "write metrics={'max': max}"),
+    "our metric": ((None, X0, Y0), {"metrics": [tg.train.metrics.accuracy]}, TensorTypeError, "write metrics=['accuracy'], or metrics={'accuracy': accuracy}"),
+    "metric without a name": ((None, X0, Y0), {"metrics": [lambda z, y: 0]}, TensorTypeError, "write metrics={'name': f}"),
+    "metric without return": ((None, X0, Y0), {"metrics": {"m": lambda z, y: None}}, TensorTypeError, "metric 'm' is None: end its function with return"),
     "metric name": ((None, X0, Y0), {"metrics": {"loss": max}}, SettingError, "not 'loss'"),
     "metric number": ((None, X0, Y0), {"metrics": {"m": 3}}, TensorTypeError, "must be a function of outputs and y"),
     "metric result": ((None, X0, Y0), {"metrics": {"m": lambda z, y: z}}, ShapeError, "metric 'm' must be one number"),
@@ -671,7 +719,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_refused_changes_nothing(case, capsys):
     (given, X, y), changes, error, words = REFUSED[case]
-    model = network(dropout=0.5)
+    model = given if isinstance(given, nn.Module) else network(dropout=0.5)
     list(model.named_modules())[1][1].eval()
     dropout = next(m for _, m in model.named_modules() if isinstance(m, nn.Dropout))
     history, rng = tg.History(), np.random.default_rng(4)
@@ -682,7 +730,7 @@ def test_what_is_refused_changes_nothing(case, capsys):
         copy.copy(vars(stop)) if isinstance(stop, EarlyStopping) else None, getattr(schedule, "last_epoch", None), list(history),
     )  # fmt: skip
     with pytest.raises(error) as caught:
-        fit(given or model, X, y, **options)
+        fit(model if given is None else given, X, y, **options)
     assert words in str(caught.value)
     after = (
         model.state_dict(), modes(model), dropout.rng.bit_generator.state, rng.bit_generator.state,
@@ -691,7 +739,7 @@ def test_what_is_refused_changes_nothing(case, capsys):
     same_bits(before[0], after[0])
     assert before[1:] == after[1:]
     assert all(p.grad is None for p in model.parameters())
-    assert isinstance(options["optimizer"], float) or options["optimizer"].steps == 0
+    assert getattr(options["optimizer"], "steps", 0) == 0
     assert capsys.readouterr().out == ""
 
 
@@ -887,3 +935,105 @@ def test_fit_needs_numpy_alone():
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "set()"
+
+
+# --- found by somebody who tried to break it ---------------------------------------------------------------------------
+
+
+def small() -> tuple[nn.Module, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(5)
+    return nn.MLP([4, 6, 2], rng=0), rng.standard_normal((40, 4)).astype(np.float32), rng.integers(0, 2, 40)
+
+
+def test_rows_that_were_held_out_are_not_drawn_anew() -> None:
+    model, X, y = small()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    settings: dict[str, Any] = {
+        "loss": "cross_entropy",
+        "optimizer": optimizer,
+        "epochs": 1,
+        "validation_split": 0.25,
+        "progress": False,
+    }
+    history = tg.fit(model, X, y, rng=3, **settings)
+    before = model.state_dict()
+    for rng in (None, np.random.default_rng(3)):
+        with pytest.raises(SettingError, match="train on those that were held out before"):
+            tg.fit(model, X, y, rng=rng, history=history, **settings)
+    assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
+    assert len(tg.fit(model, X, y, rng=3, history=history, **settings)) == 3
+
+
+def test_metrics_see_the_model_in_evaluation_mode_and_cannot_write_into_y() -> None:
+    X, y = small()[1:]
+    finals = []
+    for metrics in ({}, {"seen": None}):
+        model = nn.Sequential(nn.Linear(4, 6, rng=0), nn.Dropout(0.5, rng=1), nn.Linear(6, 2, rng=2))
+        seen: list[tuple[bool, bool]] = []
+
+        def metric(outputs: Any, y: Any, model: nn.Module = model, seen: list[tuple[bool, bool]] = seen) -> float:
+            seen.append((model.training, getattr(model(X), "requires_grad", False)))
+            with pytest.raises(ValueError, match="read-only"):
+                y[:] = 0
+            return 0.0
+
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        tg.fit(
+            model,
+            X,
+            y,
+            loss=nn.cross_entropy,
+            optimizer=optimizer,
+            epochs=2,
+            rng=0,
+            progress=False,
+            metrics=dict.fromkeys(metrics, metric),
+        )
+        finals.append(model[0].weight.numpy().copy())
+        assert seen == [(False, False)] * (3 if metrics else 0)
+    np.testing.assert_array_equal(*finals)
+
+
+def test_the_last_epoch_is_recorded_whatever_the_schedule_does_after_it() -> None:
+    model, X, y = small()
+    optimizer, history = optim.SGD(model.parameters(), lr=1.0), History()
+    schedule = optim.LambdaLR(optimizer, lambda n: [0.1, 0.05, 0.01][n])
+    with pytest.raises(IndexError):
+        tg.fit(
+            model,
+            X,
+            y,
+            loss=nn.cross_entropy,
+            optimizer=optimizer,
+            epochs=3,
+            schedule=schedule,
+            rng=0,
+            progress=False,
+            history=history,
+        )
+    assert history.at.tolist() == [0, 1, 2, 3]
+    assert history["lr"].tolist() == [0.1, 0.05, 0.01]
+
+
+def test_outputs_whose_rows_change_their_form_are_refused_and_their_dtype_is_promoted() -> None:
+    class Changing(nn.Module):
+        def __init__(self, later: Any) -> None:
+            self.later, self.calls = later, 0
+
+        def forward(self, x: Any) -> Any:
+            self.calls += 1
+            return np.ones((len(x), 2), np.float32) if self.calls == 1 else self.later(len(x))
+
+    with pytest.raises(ShapeError, match=r"rows of shape \(2,\), then, for later rows of X, of \(1,\)"):
+        train.predict(Changing(lambda m: np.ones((m, 1), np.float32)), np.ones((4, 3)), batch_size=2)
+    found = train.predict(Changing(lambda m: np.full((m, 2), 0.1)), np.ones((4, 3)), batch_size=2)
+    assert found.dtype == np.float64
+    assert found[-1, 0] == 0.1
+
+
+def test_the_parameters_of_a_fixed_teacher_may_be_in_the_loss() -> None:
+    model, X, y = small()
+    teacher = nn.MLP([4, 6, 2], rng=9)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    loss = lambda z, y: nn.cross_entropy(z, y) + 0 * teacher.parameters()[0].sum()  # noqa: E731
+    assert len(tg.fit(model, X, y, loss=loss, optimizer=optimizer, epochs=1, rng=0, progress=False)) == 2

@@ -84,6 +84,18 @@ def test_lines_need_no_optional_package() -> None:
     assert run.stdout == "epoch 1  loss 1 (train)\n"
 
 
+def test_every_quantity_that_ends_in_accuracy_is_told_in_per_cent() -> None:
+    out = io.StringIO()
+    history = History()
+    with live(history, stream=out):
+        history.record(epoch=1, train_accuracy=0.7691, train_top_k_accuracy=0.9812, train_r2_score=0.5)
+    assert out.getvalue() == "epoch 1  accuracy 76.91% (train)  top_k_accuracy 98.12% (train)  r2_score 0.5 (train)\n"
+    rises, at = np.array([0.5, 0.9, 0.7]), np.array([1.0, 2.0, 3.0])
+    assert module.best_of("top_k_accuracy", at, rises, "epoch") == "best 90.00%, epoch 2"
+    assert module.best_of("loss", at, rises, "epoch") == "best 0.5, epoch 1"
+    assert module.best_of("r2_score", at, rises, "epoch") == ""
+
+
 # --- the terminal -----------------------------------------------------------------------------------------------------
 
 

@@ -137,3 +137,10 @@ def test_refusals(call, error, words):
 def test_names_are_those_of_the_functions():
     assert list(metrics_named(METRICS)) == [f.__name__ for f in METRICS.values()]
     assert metrics_named(["accuracy"], threshold=0.5)["accuracy"]([[0.4], [0.6]], [0, 1]) == 1
+
+
+def test_nan_is_no_right_answer() -> None:
+    nan = np.nan
+    assert accuracy([[nan, 1.0], [1.0, nan], [0.0, 1.0]], [0, 1, 1]) == 1 / 3
+    assert accuracy([nan, -1.0], [0, 0]) == 0.5
+    assert top_k_accuracy([[nan, 1.0, 0.0], [2.0, 1.0, 0.0]], [1, 1], k=2) == 0.5

@@ -284,6 +284,7 @@ def test_mlp_refuses_sizes_that_are_no_positive_integers(sizes):
         (lambda: nn.MLP([2, 2], init="he_norml"), "he_normal"),
         (lambda: nn.Linear(2, 2, init="glorot"), "glorot_normal"),
         (lambda: loss_named("cross_entrpy"), "cross_entropy"),
+        (lambda: loss_named("MSELoss"), "mse_loss"),
         (lambda: nn.MSELoss("men"), "mean"),
         (lambda: nn.mse_loss(Tensor([1.0]), [1.0], reduction="summ"), "sum"),
     ],
@@ -314,6 +315,57 @@ def test_sequential_refuses_an_index_out_of_range(i):
 def test_sequential_refuses_what_is_no_module():
     with pytest.raises(TypeError, match="item 1 must be a module"):
         nn.Sequential(nn.ReLU(), [nn.ReLU()])
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        (tg.relu, r"\(got relu\): write nn\.ReLU\(\)"),
+        (np.tanh, r"\(got tanh\): write nn\.Tanh\(\)"),
+        ("gelu", r"\(got 'gelu'\): write nn\.GELU\(\)"),
+        (nn.Softmax, r"\(got the class Softmax\): write nn\.Softmax\(\)"),
+        (np.sort, r"\(got sort\): call the function in the forward"),
+        (np.ones((40, 40)), r"\(got an array of shape \(40, 40\)\)"),
+    ],
+)
+def test_what_is_no_module_comes_with_what_to_write(item, words):
+    with pytest.raises(TensorTypeError, match=words):
+        nn.Sequential(nn.Linear(2, 2), item)
+    if not isinstance(item, str):
+        with pytest.raises(TensorTypeError, match=words):
+            nn.MLP([2, 2], activation=item)
+
+
+def test_sequential_names_the_item_whose_forward_returns_nothing():
+    class Silent(nn.Module):
+        def forward(self, x):
+            x + 1
+
+    with pytest.raises(TensorTypeError, match=r"item 1 of this Sequential gives None: Silent\.forward returns None"):
+        nn.Sequential(nn.ReLU(), Silent(), nn.ReLU())(np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("Liner", "did you mean 'Linear'"), ("Dense", r"write nn\.Linear"), ("Conv4d", "Conv")]
+)
+def test_a_misspelt_layer_comes_with_the_nearest(name, words):
+    with pytest.raises(AttributeError, match=words):
+        getattr(nn, name)
+    assert not hasattr(nn, "__wrapped__")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "words"),
+    [
+        ((4, 1), (4,), r"differ: write y\.reshape\(\(4, 1\)\)$"),
+        ((4,), (4, 1), r"differ: write y\.reshape\(\(4,\)\)$"),
+        ((4, 3), (4,), r"for class labels write np\.eye\(3\)\[y\]; for one target a row the model must have one output$"),
+        ((4, 3), (4, 2), "differ: each prediction needs its own target$"),
+    ],
+)
+def test_targets_that_do_not_fit_come_with_what_does(outputs, targets, words):
+    with pytest.raises(ShapeError, match=words):
+        nn.mse_loss(Tensor(np.zeros(outputs)), np.zeros(targets))
 
 
 def test_flatten_keeps_the_planes_in_turn():
@@ -528,6 +580,7 @@ def test_losses_mean_by_default_and_keep_float32(name):
     assert float(loss) == pytest.approx(terms(predictions).mean(), rel=1e-5)
     assert module().reduction == "mean"
     assert isinstance(loss_named(name), module)
+    assert isinstance(loss_named(function.__name__), module)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -742,3 +795,13 @@ def test_what_is_computed_from_parameters_is_no_parameter() -> None:
     layer = nn.Linear(3, 2, rng=0)
     for result in (layer(np.ones((1, 3), np.float32)), layer.weight * 2, layer.weight[0], np.tanh(layer.weight)):
         assert type(result) is Tensor
+
+
+@pytest.mark.parametrize("make", [lambda init: nn.Linear(3, 2, init=init), lambda init: nn.Conv2d(1, 2, 3, init=init)])
+def test_an_initialiser_of_ones_own_gives_weights_of_the_layers_dtype(make):
+    assert make(lambda shape, rng, dtype: np.ones(shape)).weight.dtype == np.float32
+
+
+def test_weights_without_entries_are_refused():
+    with pytest.raises(ShapeError, match="have no entries"):
+        init.he_normal((0, 4))

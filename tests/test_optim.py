@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinygrad_mlp
 from tinygrad_mlp import Tensor, gradients, nn, optim
 from tinygrad_mlp.errors import GraphError, SettingError, ShapeError, TensorTypeError, UnknownNameError
 from tinygrad_mlp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, blocks, clip_grad_norm
@@ -151,7 +152,7 @@ def test_bad_settings_are_refused(settings, message):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ([], SettingError, "no parameters"),
+        ([], SettingError, r"no parameters to change.*: write self\.weight = nn\.Parameter"),
         (parameter(1.0), TensorTypeError, r"give the optimiser a list"),
         ([np.ones(2)], TensorTypeError, "not ndarray"),
         (nn.MLP([1, 1]).state_dict(), TensorTypeError, "not str"),
@@ -803,3 +804,41 @@ def test_every_method_trains(case):
         loss.backward()
         optimizer.step()
     assert float(loss) < 0.8 * first
+
+
+# --- a method without settings ----------------------------------------------------------------------------------------
+
+
+class Halving(Optimizer):
+    """w − g / 2."""
+
+    def update(self, w, g, state):
+        return w - g / 2, {}
+
+
+def test_a_method_needs_no_settings():
+    p = parameter([1.0, -2.0], [0.5, 1.0])
+    optimizer = Halving([p])
+    optimizer.step()
+    assert p.numpy().tolist() == [0.75, -2.5]
+    twin = Halving([parameter([0.0, 0.0])])
+    twin.load_state_dict(optimizer.state_dict())
+    assert twin.steps == 1
+    assert pickle.loads(pickle.dumps(optimizer)).steps == 1  # noqa: S301  # our own
+
+
+def test_a_method_without_settings_is_compiled_too():
+    p, q = parameter([1.0, -2.0]), parameter([1.0, -2.0])
+    step = tinygrad_mlp.compile(lambda x: (p * x).sum() ** 2, Halving([p]))
+    by_hand = Halving([q])
+    for x in ([0.5, 0.25], [0.125, 0.5]):
+        step(np.array(x))
+        by_hand.zero_grad()
+        ((q * np.array(x)).sum() ** 2).backward()
+        by_hand.step()
+    np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-14)
+
+
+def test_a_misspelt_optimiser_comes_with_the_nearest():
+    with pytest.raises(AttributeError, match=r"tinygrad_mlp\.optim 'Adm': did you mean 'Adam'"):
+        optim.Adm  # noqa: B018

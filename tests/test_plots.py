@@ -69,6 +69,15 @@ def test_a_history_is_drawn_as_recorded() -> None:
     assert loss.get_yscale() == "linear"
 
 
+def test_every_accuracy_has_its_axis_in_per_cent() -> None:
+    run = History()
+    run.extend(epoch=[1, 2], train_loss=[0.9, 0.5], train_top_k_accuracy=[0.9, 0.95])
+    loss, accuracy = run.plot()
+    draws(accuracy)
+    assert {text.get_text()[-1] for text in accuracy.get_yticklabels()} == {"%"}
+    assert "%" not in "".join(text.get_text() for text in loss.get_yticklabels())
+
+
 def test_several_runs_are_told_apart_by_colour_and_parts_by_line(ax) -> None:
     assert plots.histories([history("one"), history("", 100.0)], ax=ax) is ax
     drawn = lines(ax)
@@ -347,11 +356,14 @@ def test_the_boundary_of_a_line_is_that_line(ax) -> None:
     assert np.abs(vertices @ [1.0, 2.0] - 0.1).max() < 1e-3  # squeezed a little between the points of the grid
     scattered = ax.collections[1:]
     assert sorted(map(tuple, np.concatenate([s.get_offsets() for s in scattered]))) == sorted(map(tuple, POINTS))
-    for i, group in enumerate(scattered):
-        assert sorted(map(tuple, group.get_offsets())) == sorted(map(tuple, POINTS[labels == i]))
+    for i, colour in enumerate(COLOURS[:2]):
+        of_class = [s for s in scattered if tuple(s.get_facecolor()[0, :3]) == to_rgb(colour)]
+        assert sorted(map(tuple, np.concatenate([s.get_offsets() for s in of_class]))) == sorted(map(tuple, POINTS[labels == i]))
+    wrong = [s for s in scattered if s.get_zorder() > 2]  # over the right samples, and over the boundary
+    assert sorted(map(tuple, np.concatenate([s.get_offsets() for s in wrong]))) == sorted(map(tuple, POINTS[:3]))
+    assert {s.get_label() for s in scattered if s not in wrong} == {"class 0", "class 1"}
     assert ax.get_title(loc="left") == "80 samples, 3 of them wrong (black rings)"
-    black = sum((s.get_edgecolor()[:, :3] == 0).all(axis=1).sum() for s in scattered)
-    assert black == 3
+    assert [to_rgb(s.get_edgecolor()[0]) for s in scattered] == [(0, 0, 0) if s in wrong else (1, 1, 1) for s in scattered]
     x, y = ax.get_xlim(), ax.get_ylim()
     picture = ax.images[0].get_array()
     for column, row in ((0, 0), (199, 199), (0, 199), (150, 20)):
@@ -603,6 +615,64 @@ def test_many_runs_have_their_legend_beside_the_curves() -> None:
 
 def test_the_same_numbers_give_the_same_bytes() -> None:
     assert draws(history("x").plot()) == draws(history("x").plot())
+
+
+@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF"), (".SVG", b"<?xml")])
+def test_panels_are_saved_as_the_suffix_says(suffix, start, tmp_path) -> None:
+    made = [history("x").plot().save(tmp_path / f"{name}{suffix}") for name in "ab"]
+    assert [path.name for path in made] == [f"a{suffix}", f"b{suffix}"]
+    assert made[0].read_bytes().startswith(start)
+    assert made[0].read_bytes() == made[1].read_bytes()
+    if suffix == ".png":
+        assert made[0].read_bytes() == plots.png(history("x").plot())
+
+
+def test_what_cannot_be_saved_leaves_the_old_file(tmp_path) -> None:
+    panels, old = history().plot(), tmp_path / "old.png"
+    old.write_text("old")
+    with pytest.raises(UnknownNameError, match=r"unknown kind of file '\.pgn': did you mean '\.png'"):
+        panels.save(tmp_path / "new.pgn")
+    with pytest.raises(UnknownNameError, match=r"the suffix says what is written, one of \.png \.svg \.pdf \(got 'new'\)"):
+        panels.save(str(tmp_path / "new"))
+    with pytest.raises(DataError, match="cannot write"):
+        panels.save(tmp_path / "nowhere" / "new.png")
+    panels.figure.savefig = None  # drawing fails
+    with pytest.raises(TypeError):
+        panels.save(old)
+    assert [path.name for path in tmp_path.iterdir()] == ["old.png"]
+    assert old.read_text() == "old"
+
+
+def test_without_matplotlib_each_picture_says_what_to_install() -> None:
+    program = """
+import sys
+sys.modules["matplotlib"] = None
+import numpy as np, tinygrad_mlp as tg
+from tinygrad_mlp import nn, plots
+from tinygrad_mlp.errors import MissingExtraError
+X, y = np.zeros((3, 2), np.float32), np.array([0, 1, 1])
+model, history = nn.MLP([2, 2, 2], rng=0), tg.History()
+history.record(train_loss=1)
+with tg.watch(model) as seen:
+    nn.cross_entropy(model(X), y).backward()
+    seen.record()
+pictures = {
+    "histories": history.plot, "first_layer": lambda: plots.first_layer(model, (1, 2)),
+    "confusion_matrix": lambda: plots.confusion_matrix(model, X, y),
+    "decision_boundary": lambda: plots.decision_boundary(model, X, y), "gradient_flow": lambda: plots.gradient_flow(seen),
+    "activations": lambda: plots.activations(seen), "dead_units": lambda: plots.dead_units(seen),
+    "loss_along": lambda: plots.loss_along(model, lambda: nn.cross_entropy(model(X), y)),
+}
+assert {*pictures, "png", "Panels"} == set(plots.__all__)
+for name, draw in pictures.items():
+    try:
+        draw()
+        print(name, "was drawn")
+    except MissingExtraError as error:
+        assert "a training picture needs the package 'matplotlib'" in str(error), (name, error)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("", "")
 
 
 def test_a_notebook_shows_what_is_returned() -> None:

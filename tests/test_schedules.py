@@ -215,6 +215,11 @@ def test_a_state_whose_rate_is_refused_changes_nothing():
         (lambda o: LambdaLR(o, lambda n: -1.0), SettingError, "a learning rate is a number from 0 up, but lr_at(0) is -0.1"),
         (lambda o: LRScheduler(o), NotImplementedError, "LRScheduler has no lr_at: write def lr_at(self, n)"),
         (lambda o: StepLR(o.parameters, 2), TensorTypeError, "StepLR takes an optimiser of tg.optim"),
+        (
+            lambda o: StepLR(nn.MLP([2, 2]), 2),
+            TensorTypeError,
+            "(got an object of type MLP): give the optimiser, StepLR(optimizer, …)",
+        ),
     ],
 )
 def test_refusals_leave_the_optimiser_alone(make, error, words):
@@ -271,3 +276,16 @@ def test_compiled_steps_read_the_rate_of_each_step(case):
         found.append(model.state_dict())
     for name, value in found[0].items():
         assert np.array_equal(value, found[1][name]), name
+
+
+def test_a_learning_rate_beyond_the_floats_is_refused() -> None:
+    optimizer = optim.SGD(nn.Linear(2, 1, rng=0).parameters(), lr=0.1)
+    schedule = optim.ExponentialLR(optimizer, 1e300)
+    schedule.step()
+    with pytest.raises(SettingError, match=r"lr_at\(2\)"):
+        schedule.step()
+    assert schedule.last_epoch == 1
+    with pytest.raises(TensorTypeError, match=r"lr_lambda\(0\) must be a number \(got None\)"):
+        optim.LambdaLR(optimizer, lambda n: None)
+    with pytest.raises(SettingError, match="last_epoch must be a whole number"):
+        schedule.load_state_dict({**schedule.state_dict(), "last_epoch": True})

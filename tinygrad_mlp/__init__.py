@@ -73,12 +73,12 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f".{name}", __name__)
     if name in LATER:
         return getattr(importlib.import_module(f".{LATER[name]}", __name__), name)
-    from .errors import did_you_mean
+    from .errors import no_attribute
     from .namespace import name_here
 
     if (ours := name_here(name)) is not None:
         raise AttributeError(f"NumPy's {name} is called tg.{ours} here, its name in the array API: write tg.{ours}")
-    raise AttributeError(str(did_you_mean(f"attribute of {__name__}", name, __all__)))
+    raise no_attribute(__name__, name, __all__)
 
 
 def __dir__() -> list[str]:

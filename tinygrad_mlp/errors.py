@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "UnsupportedError",
     "describe",
     "did_you_mean",
+    "in_short",
+    "no_attribute",
     "require",
 ]
 
@@ -75,6 +77,9 @@ class MissingExtraError(ImportError):
 MANY = 40
 """More names than this are not listed in an error."""
 
+SHORT = 80
+"""What is longer, written out, is told by its type."""
+
 
 def did_you_mean(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """The error for an unknown name, with the nearest known ones.
@@ -85,8 +90,9 @@ def did_you_mean(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
     import difflib  # 2 ms that only a mistake has to pay
 
     names = list(known)
-    given = str(name).lower()
-    near = difflib.get_close_matches(given, names, n=2, cutoff=0.6) or [n for n in names if given and n.startswith(given[:3])][:2]
+    given, lower = str(name).lower(), {n.lower(): n for n in names}
+    alike = difflib.get_close_matches(given, lower, n=2, cutoff=0.6) or [n for n in lower if given and n.startswith(given[:3])][:2]
+    near = [lower[n] for n in alike]
     known_names = f"{', '.join(names)}" if len(names) <= MANY else f"{len(names)} names, see help()"
     if not near:
         return UnknownNameError(f"unknown {kind} {str(name)!r}: known are {known_names}")
@@ -97,6 +103,36 @@ def describe(x: Any) -> str:
     """An operand in an error message: its shape and dtype, or its value when it is a plain number."""
     shape, dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
     return f"{dtype}{list(shape)}" if shape is not None and dtype is not None else repr(x)
+
+
+def no_attribute(module: str, name: str, known: Iterable[str], elsewhere: Mapping[str, str] | None = None) -> AttributeError:
+    """The error of a module's ``__getattr__``, with the nearest names; ``elsewhere`` has names that other libraries use.
+
+    >>> no_attribute("tinygrad_mlp.optim", "Adm", ["Adam", "SGD"])
+    AttributeError("unknown attribute of tinygrad_mlp.optim 'Adm': did you mean 'Adam'? (known: Adam, SGD)")
+    """
+    if elsewhere is not None and name in elsewhere:
+        return AttributeError(f"{module} has no {name}: write {elsewhere[name]}")
+    if name.startswith("__"):  # Python and its tools ask for these, and look no further
+        return AttributeError(f"module {module!r} has no attribute {name!r}")
+    return AttributeError(str(did_you_mean(f"attribute of {module}", name, known)))
+
+
+def in_short(value: Any) -> str:
+    """What was given, for an error message: an array by its shape and a model by its class, never with all their numbers.
+
+    >>> import numpy as np
+    >>> in_short(np.ones((100, 4))), in_short(0.5), in_short([1, 2]), in_short(int)
+    ('an array of shape (100, 4)', '0.5', '[1, 2]', 'the class int')
+    """
+    shape, kind = getattr(value, "shape", None), type(value).__name__
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(shape, tuple):
+        return f"{'an array' if kind == 'ndarray' else f'a {kind}'} of shape {shape}"
+    text = repr(value)
+    plain = len(text) <= SHORT and "\n" not in text and " at 0x" not in text and not hasattr(value, "forward")
+    return text if plain else f"an object of type {kind}"
 
 
 def operation_failed(name: str, inputs: Sequence[Any], params: dict[str, Any], error: Exception) -> Exception:

@@ -106,7 +106,7 @@ class CompiledStep:
         ):
             step.flat = Flat(self.optimizer, parameters)
         self.flat = step.flat
-        self.read = attrgetter(self.optimizer.settings[0], *self.optimizer.settings)  # always a tuple
+        self.read = attrgetter("settings", *self.optimizer.settings)  # always a tuple, also without a setting
         self.seen = self.read(self.optimizer)
         self.settings = [bool(value) for value in self.seen]
         self.modes = captured.modes

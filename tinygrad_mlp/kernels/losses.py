@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -45,10 +46,13 @@ def check_range(y: Array, classes: int) -> None:
 def check_targets(x: Array, y: Array) -> None:
     """Predictions and targets must have one shape: (m,) against (m, 1) would broadcast to (m, m) without a word."""
     if np.shape(x) != np.shape(y):
-        raise ShapeError(
-            f"predictions of shape {np.shape(x)} and targets of shape {np.shape(y)} differ: "
-            f"write y.reshape({np.shape(x)}) for a column, np.eye(k)[y] for class labels"
-        )
+        predicted, given = np.shape(x), np.shape(y)
+        cure = "each prediction needs its own target"
+        if math.prod(predicted) == math.prod(given):
+            cure = f"write y.reshape({predicted})"
+        elif predicted and predicted[:-1] == given:
+            cure = f"for class labels write np.eye({predicted[-1]})[y]; for one target a row the model must have one output"
+        raise ShapeError(f"predictions of shape {predicted} and targets of shape {given} differ: {cure}")
 
 
 def one_hot(y: Any, classes: int) -> Any:

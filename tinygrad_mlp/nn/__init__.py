@@ -1,5 +1,8 @@
 """Layers, losses and initialisers, under PyTorch's names."""
 
+from typing import TYPE_CHECKING, Any
+
+from ..errors import no_attribute
 from . import init
 from .activations import (
     ELU,
@@ -82,3 +85,11 @@ __all__ = [
     "l2_penalty",
     "mse_loss",
 ]
+
+ELSEWHERE = {"Dense": "nn.Linear(fan_in, fan_out)", "Swish": "nn.SiLU()"}
+"""Names of other libraries, and what to write here."""
+
+if not TYPE_CHECKING:  # a type checker itself reports names that are not here
+
+    def __getattr__(name: str) -> Any:
+        raise no_attribute(__name__, name, __all__, ELSEWHERE)

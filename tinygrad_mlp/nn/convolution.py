@@ -54,7 +54,7 @@ class Convolution(Module):
         weight = initialisers.by_name(init)(shape, rng=np.random.default_rng(rng), dtype=dtype)
         if weight.shape != shape:
             raise ShapeError(f"{type(self).__name__}: the initialiser gave weights of shape {weight.shape}, not {shape}")
-        self.weight = Parameter(weight)
+        self.weight = Parameter(weight, dtype=dtype)
         self.bias = Parameter(np.zeros(self.out_channels, dtype)) if bias else None
 
     def padding_of(self, padding: int | tuple[int, ...] | str) -> Lengths:

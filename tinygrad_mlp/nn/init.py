@@ -60,10 +60,12 @@ def fans(shape: Shape) -> tuple[int, int]:
     Raises
     ------
     ShapeError
-        For fewer than two axes.
+        For fewer than two axes, or empty ones.
     """
     if len(shape) < 2:
         raise ShapeError(f"weights of shape {shape} have no fan_in and fan_out: two axes at least; write init.normal or init.zeros")
+    if min(shape) < 1:
+        raise ShapeError(f"weights of shape {shape} have no entries: each axis needs a length from 1 up")
     if len(shape) == 2:
         return shape[0], shape[1]
     kernel = math.prod(shape[2:])

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import rules
-from ..errors import ShapeError, TensorTypeError, did_you_mean
+from ..errors import ShapeError, TensorTypeError, did_you_mean, in_short
+from . import activations
 from . import init as initialisers
 from .activations import Activation, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from .init import RNG, Initialiser
-from .module import Module, Parameter
+from .module import Module, Parameter, without_return
 
 __all__ = [
     "MLP",
@@ -72,7 +73,7 @@ class Linear(Module):
         weight = initialisers.by_name(init)((self.fan_in, self.fan_out), rng=np.random.default_rng(rng), dtype=dtype)
         if weight.shape != (self.fan_in, self.fan_out):
             raise ShapeError(f"Linear: the initialiser gave weights of shape {weight.shape}, not {(self.fan_in, self.fan_out)}")
-        self.weight = Parameter(weight)
+        self.weight = Parameter(weight, dtype=dtype)
         self.bias = Parameter(np.zeros(self.fan_out, dtype)) if bias else None
 
     def forward(self, x: Any) -> Any:
@@ -114,8 +115,10 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         """The last module of … the first module of x."""
-        for module in self:
+        for i, module in enumerate(self):
             x = module(x)
+            if x is None:
+                raise TensorTypeError(f"item {i} of this Sequential gives None: {without_return(module)}")
         return x
 
     def __len__(self) -> int:
@@ -211,12 +214,30 @@ class MLP(Module):
 
 
 def checked_module(module: Any, what: str) -> Module:
-    """The module itself; a class, or anything else, is refused."""
+    """The module itself; a class, a function, or anything else, is refused."""
     if isinstance(module, Module):
         return module
-    cure = f": write {module.__name__}()" if isinstance(module, type) else ""
-    cure = ": write the modules with commas between, or *modules" if isinstance(module, (list, tuple)) else cure
-    raise TensorTypeError(f"{what} must be a module (got {module!r}){cure}")
+    given = function_name(module)
+    activation = next((a for a in vars(activations).values() if getattr(a, "name", "") == given), None) if given else None
+    cure = ""
+    if isinstance(module, type):
+        cure = f": write {'nn.' if module.__name__ in vars(activations) else ''}{module.__name__}()"
+    elif isinstance(module, (list, tuple)):
+        cure = ": write the modules with commas between, or *modules"
+    elif activation is not None:
+        cure = f": write nn.{activation.__name__}()"
+    elif callable(module):
+        cure = ": call the function in the forward of an nn.Module"
+    got = given if given and not isinstance(module, str) else in_short(module)
+    raise TensorTypeError(f"{what} must be a module (got {got}){cure}")
+
+
+def function_name(value: Any) -> str:
+    """The name of a function, one of ours or NumPy's, or the text itself; empty for what has none."""
+    if isinstance(value, str):
+        return value
+    name = getattr(value, "name", None) or getattr(value, "__name__", "")
+    return name if callable(value) and not isinstance(value, type) and isinstance(name, str) else ""
 
 
 def activation_named(name: str) -> Activation:

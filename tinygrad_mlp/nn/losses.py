@@ -276,15 +276,26 @@ LOSSES: dict[str, type[Loss]] = {
     loss.name: loss for loss in (CrossEntropyLoss, BCEWithLogitsLoss, MSELoss, CrossEntropyProbabilitiesLoss, BCELoss)
 }
 
+FUNCTIONS: dict[str, type[Loss]] = {
+    mse_loss.__name__: MSELoss,
+    binary_cross_entropy_with_logits.__name__: BCEWithLogitsLoss,
+    binary_cross_entropy.__name__: BCELoss,
+}
+"""The losses whose functions have a longer name, which :func:`loss_named` takes too."""
+
 
 def loss_named(name: str, reduction: str = "mean") -> Loss:
-    """A new loss module of that name.
+    """A new loss module of that name, or of the name of its function.
+
+    >>> loss_named("mse"), loss_named("mse_loss")
+    (MSELoss(reduction='mean'), MSELoss(reduction='mean'))
 
     Raises
     ------
     UnknownNameError
         With the nearest names.
     """
-    if name not in LOSSES:
-        raise did_you_mean("loss", name, LOSSES)
-    return LOSSES[name](reduction)
+    known = LOSSES | FUNCTIONS
+    if name not in known:
+        raise did_you_mean("loss", name, known)
+    return known[name](reduction)

@@ -196,12 +196,18 @@ class Module:
         return "\n".join(f"{indent + text:<{width}}  {n:>9,} parameters" if n else indent + text for indent, text, n in rows)
 
 
-def entries(container: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+def without_return(model: Any) -> str:
+    """What to write where a module or a function gives nothing."""
+    function = f"{type(model).__name__}.forward" if isinstance(model, Module) else getattr(model, "__name__", type(model).__name__)
+    return f"{function} returns None: end it with return …"
+
+
+def entries(container: Any, prefix: str, kinds: tuple[type, ...] = (Parameter, Module)) -> Iterator[tuple[str, Any]]:
     """The parameters and modules in a dict of attributes, a list, a tuple or a dict, with dotted names."""
     items = container.items() if isinstance(container, dict) else enumerate(container)
     for key, value in items:
         path = f"{prefix}.{key}" if prefix else str(key)
-        if isinstance(value, (Parameter, Module)):
+        if isinstance(value, kinds):
             yield path, value
         elif isinstance(value, (list, tuple, dict)):
-            yield from entries(value, path)
+            yield from entries(value, path, kinds)

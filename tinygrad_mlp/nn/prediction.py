@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ShapeError
+from ..errors import ShapeError, TensorTypeError
 from ..modes import no_grad
 from ..values import unwrap
-from .module import Module
+from .module import Module, without_return
 
-__all__ = ["mode", "outputs_of"]
+__all__ = ["called", "mode", "outputs_of"]
 
 
 @contextlib.contextmanager
@@ -39,19 +39,44 @@ def outputs_of(model: Callable[[Any], Any], X: NDArray[Any], batch_size: int) ->
 
     Raises
     ------
-    ShapeError
+    ShapeError, TensorTypeError
         If the outputs are no array with a row for each of X.
     """
     outputs: NDArray[Any] | None = None
     with mode(model, training=False), no_grad():
         for start in range(0, max(len(X), 1), batch_size):
             chunk = X[start : start + batch_size]
-            z = unwrap(model(chunk))
+            z = unwrap(called(model, chunk))
             if not isinstance(z, np.ndarray) or not z.ndim or len(z) != len(chunk):
                 what = f"shape {z.shape}" if isinstance(z, np.ndarray) else type(z).__name__
-                raise ShapeError(f"the model must give an array with a row for each row of X: {what} for {len(chunk)} rows")
+                raise ShapeError(
+                    f"the model must give an array with a row for each row of X: {what} for {len(chunk)} rows{row_by_row(X)}"
+                )
             if outputs is None:
                 outputs = np.empty((len(X), *z.shape[1:]), z.dtype)
+            if z.shape[1:] != outputs.shape[1:]:
+                raise ShapeError(f"the model gives rows of shape {outputs.shape[1:]}, then, for later rows of X, of {z.shape[1:]}")
+            outputs = outputs.astype(np.result_type(outputs, z), copy=False)
             outputs[start : start + batch_size] = z
     assert outputs is not None  # noqa: S101  # the loop runs once at least
     return outputs
+
+
+def called(model: Callable[[Any], Any], X: Any) -> Any:
+    """model(X), with what to write where X is no table, or the model gives nothing."""
+    try:
+        z = model(X)
+    except ShapeError as error:
+        if not (cure := row_by_row(X)):
+            raise
+        raise ShapeError(f"{error}{cure}") from error
+    if z is None:
+        raise TensorTypeError(f"the model gives no outputs: {without_return(model)}")
+    return z
+
+
+def row_by_row(X: Any) -> str:
+    """What to write for an X of one axis: whether it holds many samples of one feature, or one sample, only its owner knows."""
+    if X.ndim != 1:
+        return ""
+    return f". X has shape {X.shape}, and needs a row for each sample: X[:, None]; for one sample write X[None]"

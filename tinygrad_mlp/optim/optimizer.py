@@ -91,7 +91,7 @@ class Optimizer:
         self.held: tuple[str, ...] = ()
         # kept between the steps while the settings are what they were
         self.timeless = type(self).scalars is Optimizer.scalars
-        self.read = operator.attrgetter(*self.settings)
+        self.read = operator.attrgetter("settings", *self.settings)  # a method may have no setting
         self.seen: Any = None
         self.usual: dict[str, float] = {}
         self.plans: dict[np.dtype[Any], Plan] = {}
@@ -295,7 +295,10 @@ def checked(parameters: Iterable[Tensor]) -> list[Tensor]:
         raise TensorTypeError("give the optimiser the parameters of the model: model.parameters()")
     found = list(parameters)
     if not found:
-        raise SettingError("the optimiser has no parameters to change")
+        raise SettingError(
+            "the optimiser has no parameters to change: a model's are those attributes that are an nn.Parameter, or modules "
+            "with parameters: write self.weight = nn.Parameter(…)"
+        )
     for p in found:
         if not isinstance(p, Tensor):
             raise TensorTypeError(f"an optimiser changes Tensors, not {type(p).__name__}: give it model.parameters()")

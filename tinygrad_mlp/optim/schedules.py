@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SettingError, ShapeError, TensorTypeError, did_you_mean
+from ..errors import SettingError, ShapeError, TensorTypeError, did_you_mean, in_short
 from .optimizer import Optimizer, plain
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "StepLR"]
@@ -55,7 +55,9 @@ class LRScheduler:
     def __init__(self, optimizer: Optimizer, **numbers: float) -> None:
         kind = type(self).__name__
         if not isinstance(optimizer, Optimizer):
-            raise TensorTypeError(f"{kind} takes an optimiser of tg.optim (got {optimizer!r})")
+            raise TensorTypeError(
+                f"{kind} takes an optimiser of tg.optim (got {in_short(optimizer)}): give the optimiser, {kind}(optimizer, …)"
+            )
         if "lr" not in optimizer.numbers:
             raise SettingError(f"{kind} sets the lr of an optimiser, and {type(optimizer).__name__} has none")
         self.optimizer, self.settings = optimizer, tuple(numbers)
@@ -84,7 +86,10 @@ class LRScheduler:
 
     def valid_lr(self, n: int) -> float:
         """``lr_at(n)``; refused if it is no learning rate."""
-        lr = self.lr_at(n)
+        try:
+            lr = self.lr_at(n)
+        except OverflowError as error:
+            raise SettingError(f"{type(self).__name__}: lr_at({n}) leaves the range of floats: {error}") from error
         if not isinstance(lr, (int, float, np.integer, np.floating)) or not math.isfinite(lr) or lr < 0:
             raise SettingError(f"{type(self).__name__}: a learning rate is a number from 0 up, but lr_at({n}) is {lr!r}")
         return float(lr)
@@ -117,7 +122,7 @@ class LRScheduler:
         new: dict[str, Any] = {name: self.checked(name, plain(state[name])) for name in self.settings}
         new["base_lr"] = LRScheduler.checked(self, "base_lr", plain(state["base_lr"]))
         count = plain(state["last_epoch"])
-        if not isinstance(count, (int, np.integer)) or count < 0:
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
             raise SettingError(f"{kind}: last_epoch must be a whole number from 0 up (got {count!r})")
         before = dict(vars(self))
         vars(self).update(new, last_epoch=int(count))
@@ -254,4 +259,7 @@ class LambdaLR(LRScheduler):
         super().__init__(optimizer)
 
     def lr_at(self, n: int) -> float:
-        return self.base_lr * self.lr_lambda(n)
+        factor = self.lr_lambda(n)
+        if not isinstance(factor, (int, float, np.integer, np.floating)):
+            raise TensorTypeError(f"LambdaLR: lr_lambda({n}) must be a number (got {factor!r})")
+        return float(self.base_lr * factor)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError, SettingError, ShapeError, TensorTypeError
+from ..errors import DataError, SettingError, ShapeError, TensorTypeError, in_short
 from ..modes import no_grad
 from ..nn import Module, binary_cross_entropy
 from ..nn.losses import Loss, loss_named
@@ -97,10 +97,11 @@ def measured(
 ) -> dict[str, float]:
     """Loss and metrics of a model on a part of the data."""
     outputs = predict(model, data.X, batch_size)
-    with mode(model, training=False), no_grad():  # the mode: a loss may call the model's parts
-        value = unwrap(loss(Tensor(outputs), data.y))
-    found = {"loss": one_number("the loss", value)}
-    return found | {name: one_number(f"metric {name!r}", metric(outputs, data.y)) for name, metric in metrics.items()}
+    y = data.y.view()
+    y.flags.writeable = False  # it is the caller's
+    with mode(model, training=False), no_grad():  # a loss or a metric may call the model's parts
+        found = {"loss": one_number("the loss", unwrap(loss(Tensor(outputs), y)))}
+        return found | {name: one_number(f"metric {name!r}", metric(outputs, y)) for name, metric in metrics.items()}
 
 
 # --- checks -------------------------------------------------------------------------------------------------------------
@@ -109,7 +110,9 @@ def measured(
 def check_model(model: Any) -> None:
     """Refuse what is no Module."""
     if not isinstance(model, Module):
-        raise TensorTypeError(f"a model is an nn.Module (got {model!r}): write nn.MLP([…]), or a class with a forward")
+        first = "the model comes first, before X and y" if hasattr(model, "shape") or isinstance(model, (list, tuple)) else ""
+        cure = first or "write nn.MLP([…]), or a class with a forward"
+        raise TensorTypeError(f"a model is an nn.Module (got {in_short(model)}): {cure}")
 
 
 def check_batch_size(batch_size: Any) -> None:
@@ -120,9 +123,14 @@ def check_batch_size(batch_size: Any) -> None:
 
 def rows(name: str, value: Any) -> Array:
     """Data as an array of numbers with a sample in each row."""
-    array = np.asarray(unwrap(value))
+    try:
+        array = np.asarray(unwrap(value))
+    except ValueError as error:  # a list of lists of different lengths
+        raise ShapeError(f"{name} must be an array of numbers, with rows of one length: {error}") from error
     if array.dtype.kind not in "biufc":
-        raise TensorTypeError(f"{name} must be an array of numbers (got {array.dtype}, shape {array.shape})")
+        cure = f"write {name.split()[-1]}.astype(float)" if array.dtype.kind in "OSU" else "make numbers of them"
+        labels = ", or, for labels, np.unique(y, return_inverse=True)[1]" if name.endswith("y") else ""
+        raise TensorTypeError(f"{name} must be an array of numbers (got {array.dtype}, shape {array.shape}): {cure}{labels}")
     if not array.ndim:
         raise ShapeError(f"{name} must have a row for each sample (got the number {array})")
     return array
@@ -143,7 +151,9 @@ def loss_function(loss: Any) -> LossFunction:
     if isinstance(loss, str):
         return loss_named(loss)
     if isinstance(loss, type) or not callable(loss):
-        raise TensorTypeError(f"the loss is a function of outputs and y, a loss module or a name (got {loss!r}): nn.cross_entropy")
+        raise TensorTypeError(
+            f"the loss is a function of outputs and y, a loss module or a name (got {in_short(loss)}): nn.cross_entropy"
+        )
     function: LossFunction = loss
     return function
 
@@ -156,6 +166,8 @@ def threshold_for(loss: Any) -> float:
 
 def one_number(what: str, value: Any) -> float:
     """A result as a float; refused if it is no single real number."""
+    if value is None:
+        raise TensorTypeError(f"{what} is None: end its function with return …")
     array = np.asarray(unwrap(value))
     if array.shape or array.dtype.kind not in "biuf":
         raise ShapeError(f"{what} must be one number (got {array.dtype} of shape {array.shape})")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..data import split
-from ..errors import SettingError, TensorTypeError
+from ..errors import SettingError, TensorTypeError, in_short
 from ..history import History
 from ..nn import Module
 from ..nn.init import RNG
@@ -73,14 +73,15 @@ def fit(
     epochs, batch_size : int
         The last batch of an epoch is smaller if the rows do not divide; with ``drop_last`` it is left out.
     validation_split : float
-        The fraction of the rows that is held out, drawn at random by ``rng`` before the first epoch.
+        The fraction of the rows that is held out, drawn at random by ``rng`` before the first epoch. To go on with a history, the
+        rows must be the same: ``rng`` must then be a seed.
     validation_data : (X, y), optional
         Or the validation data themselves.
     metrics : names, or a dict of functions
         ``["accuracy"]``; or ``{"name": f}`` with f(outputs, y) → a number, for arrays of all outputs and all y of a part. For
         accuracy of one output a sample the threshold is 0, or 0.5 where the loss is a binary cross-entropy of probabilities.
     schedule : a schedule of :mod:`tinygrad_mlp.optim`, of the same optimiser
-        Its step is made after each epoch; ``lr`` in the record is that of the epoch.
+        Its step is made after each epoch, also the last; ``lr`` in the record is that of the epoch.
     stop : EarlyStopping, optional
     clip_norm : float, optional
         Scale the gradients of a step together so that their norm is at most this.
@@ -106,9 +107,16 @@ def fit(
     Raises
     ------
     TensorTypeError, ShapeError, SettingError, DataError, GraphError, UnknownNameError
-        For what does not fit together; no parameter, state, record or random number has been touched then. DataError as well if a
+        For what does not fit together, and for a loss that depends on a tensor which requires gradients and which nobody would
+        train; no parameter, state, record or random number has been touched then. DataError as well if a
         loss becomes NaN or infinite: model, optimiser and ``history`` are then as the steps before have left them. A compiled step
-        knows its loss only after it has changed the parameters.
+        knows its loss only after it has changed the parameters. What only a training step meets (a TraceError of ``compile``, a
+        Dropout that is given whole numbers) comes in the first one, when epoch 0 has been recorded.
+
+    Warns
+    -----
+    UserWarning
+        If a loss that takes logits is given what a softmax or a sigmoid returns.
 
     Examples
     --------
@@ -130,6 +138,11 @@ def fit(
     generator = generator_of(rng)
     drawn = copy.deepcopy(generator)  # what is refused below leaves the generator as it was
     training, validation = parts(X, y, validation_split, validation_data, drawn)
+    if validation_split and history is not None and len(history) and not isinstance(rng, (int, np.integer)):
+        raise SettingError(
+            "going on with a history, validation_split would draw other rows, and train on those that were held out before: "
+            "hold rows out once with tg.data.split and give validation_data, or give the same seed as rng"
+        )
     run = Run(
         model, optimizer, loss_function(loss), training, validation, metrics_named(metrics, threshold_for(loss)), schedule,
         int(batch_size), clip_norm, drop_last, running, history_to_go_on_with(history),
@@ -163,14 +176,18 @@ def fit(
 def check_optimizer(model: Module, optimizer: Any, schedule: Any) -> None:
     """Refuse an optimiser that does not train this model, and a schedule of another optimiser."""
     if not isinstance(optimizer, Optimizer):
-        raise TensorTypeError(f"optimizer is an optimiser of tg.optim (got {optimizer!r}): optim.SGD(model.parameters(), lr=0.1)")
+        raise TensorTypeError(
+            f"optimizer is an optimiser of tg.optim (got {in_short(optimizer)}): optim.SGD(model.parameters(), lr=0.1)"
+        )
     trained = dict.fromkeys(optimizer.parameters)
     if not any(p in trained for p in model.parameters()):
         raise SettingError("the optimiser changes no parameter of this model: make it with model.parameters()")
     if schedule is None:
         return
     if not isinstance(schedule, LRScheduler):
-        raise TensorTypeError(f"schedule is a schedule of tg.optim (got {schedule!r}): optim.StepLR(optimizer, step_size=10)")
+        raise TensorTypeError(
+            f"schedule is a schedule of tg.optim (got {in_short(schedule)}): optim.StepLR(optimizer, step_size=10)"
+        )
     if schedule.optimizer is not optimizer:
         raise SettingError("the schedule sets the learning rate of another optimiser: make it with the one given here")
 
@@ -216,7 +233,7 @@ def history_to_go_on_with(history: Any) -> History:
     if history is None:
         return History()
     if not isinstance(history, History):
-        raise TensorTypeError(f"history is a tg.History (got {history!r})")
+        raise TensorTypeError(f"history is a tg.History (got {in_short(history)})")
     if history.by == "step":
         raise SettingError("this history counts steps, and fit records by epoch: give it a new History()")
     return history
@@ -225,5 +242,5 @@ def history_to_go_on_with(history: Any) -> History:
 def check_stop(stop: Any, names: list[str]) -> None:
     """Refuse what does not stop a training, or looks at what is never recorded."""
     if not isinstance(stop, EarlyStopping):
-        raise TensorTypeError(f"stop is a tg.train.EarlyStopping (got {stop!r})")
+        raise TensorTypeError(f"stop is a tg.train.EarlyStopping (got {in_short(stop)})")
     stop.check(names)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError, SettingError, ShapeError, TensorTypeError, did_you_mean
+from ..errors import DataError, SettingError, ShapeError, TensorTypeError, did_you_mean, in_short
 from ..values import unwrap
 
 __all__ = ["METRICS", "accuracy", "mean_absolute_error", "r2_score", "top_k_accuracy"]
@@ -26,7 +26,7 @@ def accuracy(outputs: ArrayLike, y: ArrayLike, *, threshold: float = 0.0) -> flo
     """The share of samples whose class is predicted rightly.
 
     With several outputs a sample the predicted class is that of the largest, argmaxⱼ zⱼ, the first of equal ones. With one output a
-    sample it is 1 where z > threshold, else 0.
+    sample it is 1 where z > threshold, else 0. NaN is wrong: z = z fails for it alone.
 
     Shapes: outputs ``(m, …, k)``, y ``(m, …)`` integers in 0 … k − 1, or ``(m, …, k)`` one-hot; or outputs ``(m,)`` or ``(m, 1)``,
     and y ``(m,)`` or ``(m, 1)`` of zeros and ones.
@@ -57,8 +57,9 @@ def accuracy(outputs: ArrayLike, y: ArrayLike, *, threshold: float = 0.0) -> flo
             raise ShapeError(f"accuracy: outputs {z.shape} are one number a sample, y {labels.shape} must have as many")
         if not np.isin(labels, (0, 1)).all():
             raise DataError(f"accuracy: with one output a sample y must be 0 or 1 (got {np.setdiff1d(labels, (0, 1))[:3]} …)")
-        return float(np.mean((z.reshape(-1) > threshold) == (labels.reshape(-1) == 1)))
-    return float(np.mean(z.argmax(axis=-1) == classes("accuracy", z, labels)))
+        z = z.reshape(-1)
+        return float(np.mean(((z > threshold) == (labels.reshape(-1) == 1)) & (z == z)))
+    return float(np.mean((z.argmax(axis=-1) == classes("accuracy", z, labels)) & np.all(z == z, axis=-1)))
 
 
 def top_k_accuracy(outputs: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
@@ -83,7 +84,7 @@ def top_k_accuracy(outputs: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
     labels = classes("top_k_accuracy", z, labels)[..., None]
     score = np.take_along_axis(z, labels, axis=-1)
     before = (z > score) | ((z == score) & (np.arange(z.shape[-1]) < labels))
-    return float(np.mean(before.sum(axis=-1) < k))
+    return float(np.mean((before.sum(axis=-1) < k) & np.all(z == z, axis=-1)))
 
 
 def mean_absolute_error(outputs: ArrayLike, y: ArrayLike) -> float:
@@ -134,7 +135,7 @@ def metrics_named(metrics: Iterable[str] | Mapping[str, Metric], threshold: floa
         found = {}
         for name in metrics:
             if not isinstance(name, str):
-                raise TensorTypeError(f"metrics is a list of names, or a dict of functions: write metrics={{'name': {name!r}}}")
+                raise TensorTypeError(f"metrics is a list of names, or a dict of functions: {as_dict(name)}")
             if name not in METRICS:
                 raise did_you_mean("metric", name, METRICS)
             found[name] = partial(accuracy, threshold=threshold) if name == "accuracy" else METRICS[name]
@@ -142,8 +143,18 @@ def metrics_named(metrics: Iterable[str] | Mapping[str, Metric], threshold: floa
         if not isinstance(name, str) or not name or name == "loss":
             raise SettingError(f"a metric needs a name of its own, which is text and not 'loss' (got {name!r})")
         if not callable(metric):
-            raise TensorTypeError(f"metric {name!r} must be a function of outputs and y (got {metric!r})")
+            raise TensorTypeError(f"metric {name!r} must be a function of outputs and y (got {in_short(metric)})")
     return found
+
+
+def as_dict(metric: Any) -> str:
+    """What to write for a metric that was given without its name."""
+    name = getattr(metric, "__name__", "")
+    if not name.isidentifier():  # a lambda, a partial function, or no function at all
+        return "write metrics={'name': f}, f a function of outputs and y"
+    if METRICS.get(name) is metric:
+        return f"write metrics=[{name!r}], or metrics={{{name!r}: {name}}}"
+    return f"write metrics={{{name!r}: {name}}}"
 
 
 # --- checks -------------------------------------------------------------------------------------------------------------
@@ -163,7 +174,8 @@ def same_shape(name: str, outputs: ArrayLike, y: ArrayLike) -> tuple[Array, Arra
     """Both in float64, of one shape."""
     z, true = pair(name, outputs, y)
     if z.shape != true.shape:
-        raise ShapeError(f"{name}: outputs {z.shape} and y {true.shape} must have one shape: write y.reshape({z.shape})")
+        cure = f": write y.reshape({z.shape})" if z.size == true.size else ""
+        raise ShapeError(f"{name}: outputs {z.shape} and y {true.shape} must have one shape{cure}")
     return z.astype(np.float64), true.astype(np.float64)
 
 

@@ -12,14 +12,16 @@ import numpy as np
 from .. import compiler
 from ..data import batches
 from ..errors import DataError, GraphError, describe
+from ..graph import CLOCK
 from ..history import History
 from ..nn import Module
-from ..nn.prediction import mode
+from ..nn.prediction import called, mode
 from ..optim import LRScheduler, Optimizer, clip_grad_norm
 from ..tensor import Tensor
 from .evaluation import LossFunction, Part, measured, one_number
 from .metrics import Metric
 from .progress import Steps
+from .rehearsal import check_trained, warn_of_probabilities
 
 __all__ = ["Run"]
 
@@ -77,10 +79,11 @@ class Run:
         values = ({"train_loss": mean} if self.running else {}) | self.measured()
         if self.schedule is not None:
             values["lr"] = self.optimizer.lr
-            self.schedule.step()
         self.history.record(epoch=number, **values)
         if not math.isfinite(values["train_loss"]):
             raise self.diverged(f"the training loss after epoch {number} is {values['train_loss']}")
+        if self.schedule is not None:
+            self.schedule.step()
         return values
 
     def trained(self, number: int, step: Step, rng: np.random.Generator | None) -> float:
@@ -137,16 +140,18 @@ class Run:
 
     def rehearsed(self) -> dict[str, float]:
         """What is measured before the first step, so that what does not fit together is refused before anything changes."""
-        values = self.measured()
+        values, since = self.measured(), next(CLOCK)
         X, y = (a[: self.batch_size] for a in self.training)
         with mode(self.model, training=False):  # so that no random numbers are drawn
-            loss = self.loss(self.model(X), y)
+            loss = self.loss(called(self.model, X), y)
         value = values.get("train_loss", one_number("the loss", loss))
         if not isinstance(loss, Tensor) or not loss.requires_grad:
             raise GraphError(
                 f"the loss has no graph to differentiate (it is {describe(loss)}): compute it from the outputs by functions of tg "
                 f"or NumPy, without float() and .numpy(), and call fit outside of tg.no_grad()"
             )
+        check_trained(loss, self.model, self.loss, self.optimizer, since)
         if not math.isfinite(value):
             raise DataError(f"the training loss is {value} before the first step: look for NaN or infinity in X, y, parameters")
+        warn_of_probabilities(loss, stacklevel=3)  # at the line that calls fit
         return values

@@ -298,14 +298,14 @@ def rows_of(history: History) -> list[tuple[str, str, str]]:
 
 def shown(quantity: str, value: float) -> str:
     """A value: accuracies from 0 to 1 as per cent."""
-    return f"{value:.2%}" if quantity == "accuracy" and 0 <= value <= 1 else f"{value:.4g}"
+    return f"{value:.2%}" if quantity.endswith("accuracy") and 0 <= value <= 1 else f"{value:.4g}"
 
 
 def best_of(quantity: str, at: NDArray[np.float64], values: NDArray[np.float64], by: str) -> str:
     """Where a loss was least or an accuracy largest; of others nobody knows which is better."""
-    if quantity not in ("loss", "accuracy") or not np.isfinite(values).any():
+    if not quantity.endswith(("loss", "accuracy")) or not np.isfinite(values).any():
         return ""
-    best = int(np.nanargmin(values) if quantity == "loss" else np.nanargmax(values))
+    best = int(np.nanargmin(values) if quantity.endswith("loss") else np.nanargmax(values))
     return f"best {shown(quantity, float(values[best]))}, {by} {at[best]:g}"
 
 

@@ -1,8 +1,8 @@
 """Training pictures with matplotlib (extra ``pictures``): each function draws on the ``ax`` that it is given, and returns it.
 
 Without an ``ax`` a figure is made that fits its content and belongs to nobody else: no pyplot, no window, nothing to close.
-``ax.figure.savefig(path)`` writes it, and a notebook shows what is returned. With an ``ax`` of your own, make its figure with
-``layout="constrained"``, which leaves room for labels and colour bars.
+``ax.figure.savefig(path)`` writes it, and ``panels.save(path)`` a picture of several axes; a notebook shows what is returned.
+With an ``ax`` of your own, make its figure with ``layout="constrained"``, which leaves room for labels and colour bars.
 """
 
 from .curves import histories

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import SettingError, ShapeError, TensorTypeError, did_you_mean
+from ...errors import SettingError, ShapeError, TensorTypeError, did_you_mean, in_short
 from ...history import PARTS, History, split_name
 from .figures import COLOURS, MARKS, Panels, figure_of, one_ax, percent, tidy, wrapped
 
@@ -46,7 +46,7 @@ def histories(runs: Iterable[History] | History, ax: Any = None, quantities: Seq
     runs = [runs] if isinstance(runs, History) or not isinstance(runs, Iterable) else list(runs)
     for run in runs:
         if not isinstance(run, History):
-            raise TensorTypeError(f"histories() draws History objects (got {run!r})")
+            raise TensorTypeError(f"histories() draws History objects (got {in_short(run)})")
     runs = [run for run in runs if len(run)]
     if not runs:
         raise SettingError("there is nothing to draw: no history has a record yet")
@@ -112,7 +112,7 @@ def draw_quantity(ax: Any, runs: Sequence[History], quantity: str, outside: bool
     for at, colour, label in broken:
         ax.plot(at, np.full(len(at), 0.97), "x", color=colour, markersize=6, transform=ax.get_xaxis_transform(), label=label)
     values = np.concatenate(drawn)
-    if values.size and quantity == "accuracy" and values.min() >= 0 and values.max() <= 1:
+    if values.size and quantity.endswith("accuracy") and values.min() >= 0 and values.max() <= 1:
         percent(ax.yaxis)
     elif values.size and values.min() > 0 and values.max() > DECADE * values.min():
         ax.set_yscale("log")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import io
 import textwrap
+from pathlib import Path
 from typing import Any
 
-from ...errors import TensorTypeError, require
+from ...errors import TensorTypeError, UnknownNameError, did_you_mean, require
+from ...files import replace_file
 
 __all__ = ["COLOURS", "MARKS", "Panels", "figure_of", "one_ax", "percent", "png", "tidy", "wrapped"]
 
@@ -16,6 +18,9 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4
 
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 """A mark of its own for each, so that colour is never all there is to tell them apart."""
+
+FORMS = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}
+"""The kinds of files, and the entry of each that changes with the time or the version."""
 
 
 class Panels(tuple[Any, ...]):
@@ -30,6 +35,26 @@ class Panels(tuple[Any, ...]):
     def figure(self) -> Any:
         """The figure of the first, which is that of all if we made them."""
         return self[0].figure
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture as the suffix says: .png .svg .pdf. In one step, or not at all; the same numbers give the same bytes.
+
+        Raises
+        ------
+        UnknownNameError
+            For another suffix.
+        DataError
+            If the file cannot be written.
+        """
+        path = Path(path)
+        form = path.suffix.lower()
+        if not form:
+            known = " ".join(FORMS)
+            raise UnknownNameError(f"unknown kind of file: the suffix says what is written, one of {known} (got {path.name!r})")
+        if form not in FORMS:
+            raise did_you_mean("kind of file", form, FORMS)
+        replace_file(path, png(self) if form == ".png" else printed(self.figure, form[1:]))
+        return path
 
     def _repr_png_(self) -> bytes:
         return png(self)
@@ -61,9 +86,16 @@ def one_ax(ax: Any, width: float = 5.0, height: float = 3.6) -> Any:
 
 def png(picture: Any, dpi: int = 110) -> bytes:
     """A picture as a PNG file: of an ax, of Panels, or of a figure. The same numbers give the same bytes."""
-    figure = getattr(picture, "figure", picture)
+    return printed(getattr(picture, "figure", picture), "png", dpi)
+
+
+def printed(figure: Any, form: str, dpi: int = 110) -> bytes:
+    """A figure as a file of a kind, without the time and the random names that would make each file another."""
+    import matplotlib as mpl
+
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    with mpl.rc_context({"svg.hashsalt": "tinygrad_mlp"}):
+        figure.savefig(stream, format=form, dpi=dpi, facecolor="white", metadata={FORMS[f".{form}"]: None})
     return stream.getvalue()
 
 

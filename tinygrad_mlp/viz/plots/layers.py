@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import SettingError, TensorTypeError, did_you_mean
+from ...errors import SettingError, TensorTypeError, did_you_mean, in_short
 from ...watching import ACTIVATION_STATISTICS, PARAMETER_STATISTICS, Masked, Watch
 from .figures import one_ax, percent, wrapped
 
@@ -113,7 +113,7 @@ def dead_units(watch: Watch, ax: Any = None) -> Any:
 def told(watch: Watch) -> Watch:
     """The watch, if it has records."""
     if not isinstance(watch, Watch):
-        raise TensorTypeError(f"this picture is drawn from a watch, tg.watch(model) (got {watch!r})")
+        raise TensorTypeError(f"this picture is drawn from a watch, tg.watch(model) (got {in_short(watch)})")
     if not watch.steps:
         raise SettingError("this watch has no records yet: call watch.record() after backward()")
     return watch

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError, SettingError, ShapeError, TensorTypeError
+from ...errors import DataError, SettingError, ShapeError, TensorTypeError, in_short, require
 from ...nn.module import Module
 from ...nn.prediction import outputs_of
 from ...values import unwrap
@@ -25,6 +25,9 @@ CLASSES = 1000
 
 GAP = "#bdbdbd"
 """Between the images, since white is a weight of 0."""
+
+ON_TOP = 3
+"""Samples on the wrong side are drawn over the others, of whatever class, and over the boundary."""
 
 WRITTEN = 15
 """A confusion matrix with more classes has colours only: its numbers would not fit."""
@@ -141,7 +144,7 @@ def confusion_matrix(
     else:
         given = np.asarray(unwrap(model))
         if given.ndim == 0 or given.dtype.kind not in "biuf":
-            raise TensorTypeError(f"confusion_matrix() takes a model, or its predictions (got {model!r})")
+            raise TensorTypeError(f"confusion_matrix() takes a model, or its predictions (got {in_short(model)})")
         labelled = given.ndim == 1 and given.dtype.kind != "f"
         predicted = labels_of(given, len(given)) if labelled else classes_of(given, threshold)
     true = labels_of(y, len(predicted))
@@ -194,8 +197,7 @@ def decision_boundary(model: Any, X: Any, y: Any, ax: Any = None, resolution: in
     threshold : float
         Where there is one score a row: class 1 begins above it. 0 for logits, 0.5 for probabilities.
     """
-    from matplotlib.colors import to_rgb
-
+    to_rgb = require("matplotlib.colors", "pictures", "a training picture").to_rgb
     points = np.asarray(unwrap(X))
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ShapeError(f"a decision boundary is drawn for models with 2 inputs, X has shape {points.shape}")
@@ -219,12 +221,11 @@ def decision_boundary(model: Any, X: Any, y: Any, ax: Any = None, resolution: in
     if scores.ndim == 1 or scores.shape[1] <= 2:
         ax.contour(across, up, lead.reshape(regions.shape), levels=[0.0], colors="black", linewidths=1.0)
     wrong = at_samples != labels
-    for i in range(k):
-        if (labels == i).any():
-            x, z = points[labels == i].T
-            ring = np.where(wrong[labels == i], "black", "white")
-            look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)], "edgecolors": ring}
-            ax.scatter(x, z, s=26, linewidths=np.where(wrong[labels == i], 1.4, 0.5), label=f"class {i}", **look)
+    for i in np.unique(labels):
+        look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKS[i % len(MARKS)], "s": 26}
+        ax.scatter(*points[(labels == i) & ~wrong].T, edgecolors="white", linewidths=0.5, label=f"class {i}", **look)
+        if (mistaken := (labels == i) & wrong).any():
+            ax.scatter(*points[mistaken].T, edgecolors="black", linewidths=1.4, zorder=ON_TOP, **look)
     ax.set(xlabel="$x_1$", ylabel="$x_2$", xlim=extent[:2], ylim=extent[2:])
     told = f", {wrong.sum():,} of them wrong (black rings)" if wrong.any() else ""
     ax.set_title(f"{len(points):,} samples{told}", fontsize=10, loc="left")
