@@ -6,6 +6,7 @@ ones.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ def constrained_layer(report: Report, rng: np.random.Generator) -> None:
         outputs {within(outputs)}. Its gradients go through the constraint, ∂L/∂w_k = ⟨E_k, ∂L/∂W⟩, and are the convolution's
         {within(gradients)}; with padding, stride and more channels {within(worst)}."""
     )
+    report.show(inspect.getsource(ConstrainedLinear), "python")
     report.picture(
         "matrix", matrix_picture(W, side), "The matrix of a convolution: bands of the same nine numbers, all else 0 (grey)"
     )
@@ -126,16 +128,18 @@ def distances(conv: nn.Conv2d, linear: ConstrainedLinear, X: Array, rng: np.rand
 
 def matrix_picture(W: Array, side: int) -> Figure:
     """W transposed, so that a row is an output pixel; grey is 0."""
-    figure = Figure(figsize=(6.0, 6.2), layout="constrained")
+    figure = Figure(figsize=(6.4, 6.0), layout="constrained")
     ax = figure.add_subplot()
     scale = np.abs(W).max()
     drawn = ax.imshow(np.where(W.T == 0, np.nan, W.T), cmap="RdBu_r", vmin=-scale, vmax=scale, interpolation="nearest")
     ax.set_facecolor("#d4d4d4")
     out = side - 2
-    ax.axhline(out * out - 0.5, color="black", linewidth=0.8)
-    ax.set_xticks(np.arange(0, side * side + 1, side) - 0.5, range(0, side * side + 1, side))
-    ax.set_yticks(np.arange(0, 2 * out * out + 1, out) - 0.5, range(0, 2 * out * out + 1, out))
-    ax.grid(color="#e6e6e6", linewidth=0.6)
-    ax.set(xlabel=f"input pixel {side} i + j", ylabel="output pixel; above the line the first filter, below the second")
-    figure.colorbar(drawn, ax=ax, label="weight", shrink=0.6)
+    ax.axhline(out * out - 0.5, color="black", linewidth=1.2)
+    for filter_ in range(2):
+        middle = 1 - (filter_ + 0.5) / 2  # of its half, from the bottom of the axes
+        ax.text(1.02, middle, f"filter {filter_ + 1}", rotation=-90, va="center", fontsize=11, transform=ax.transAxes)
+    ax.set_xticks(np.arange(0, side * side, side), range(0, side * side, side))
+    ax.set_yticks(np.arange(0, 2 * out * out, out), [n % (out * out) for n in range(0, 2 * out * out, out)])
+    ax.set(xlabel=f"input pixel, {side} i + j", ylabel=f"output pixel, {out} s + t")
+    figure.colorbar(drawn, ax=ax, label="weight", shrink=0.7, pad=0.03)
     return figure

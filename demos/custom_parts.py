@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from report import Report, launch, options
@@ -48,7 +50,7 @@ def network(rng: np.random.Generator) -> nn.Sequential:
     return nn.Sequential(first, Normalise(32), Omega(), last)
 
 
-def trained(seed: int, compile: bool | str) -> tuple[tg.History, nn.Sequential]:
+def trained(seed: int, compile: bool | Literal["exact"]) -> tuple[tg.History, nn.Sequential]:
     """Five epochs on the digits."""
     source, model = data.load_digits(), network(np.random.default_rng(seed))
     (X,) = data.standardise(source.X, dtype=np.float64, common_scale=True)
@@ -67,7 +69,8 @@ def main() -> int:
         it is computed. ω(x), defined by ω + log ω = x, is computed by twelve steps of Newton's method; the derivative follows
         from the equation, ω′ (1 + 1/ω) = 1. A rule gets the gradient g that arrives, the result z, and the input:"""
     )
-    report.show('omega = tg.primitive(lambda g, z, x: g * (z / (1 + z)), example=POINTS, …, name="omega")(newton_omega)', "python")
+    made = [line for line in Path(__file__).read_text(encoding="utf-8").splitlines() if line.startswith(("POINTS =", "omega ="))]
+    report.show("\n".join([inspect.getsource(newton_omega), "", *made]), "python")
     x = np.linspace(-6, 6, 25)
     report.check(np.allclose(omega(x) + np.log(omega(x)), x, rtol=0, atol=1e-12), "ω + log ω = x, to 1e-12")
     checked = tg.check.gradcheck(omega, x, order=2)
@@ -82,19 +85,25 @@ def main() -> int:
 
     report.heading("A layer")
     report.say(
-        "A module has parameters and a `forward`; their names, gradients, files, drawings and compiled steps follow from that."
+        "A module has parameters and a `forward`; their names, gradients, files, drawings and compiled steps follow from that. "
+        "An array that is to be trained is an `nn.Parameter`. An activation needs its function only:"
     )
+    report.show("\n\n".join(inspect.getsource(part) for part in (Normalise, Omega, network)), "python")
     model, rows = network(np.random.default_rng(chosen.seed)), np.random.default_rng(chosen.seed).standard_normal((8, 64))
     report.show(model)
     layer, some = Normalise(5), tg.Tensor(rows[:, :5], requires_grad=True)
     mean = np.mean(omega(layer(some)))
     report.picture(
-        "layer", tg.draw(mean, names={"x": some}), "The layer in its frame, with its parameters, and omega with its rule"
+        "layer",
+        tg.draw(mean, names={"x": some}),
+        "The layer in its frame, with its parameters, and omega with its rule",
     )
     report.check(tg.check.gradcheck(layer, rows[:, :5], order=2).ok, "the layer's derivatives agree with differences")
 
     report.heading("Trained, and compiled")
     (eager, first), (compiled, second) = trained(chosen.seed, False), trained(chosen.seed, "exact")
+    report.show(inspect.getsource(trained), "python")
+    report.say("After five epochs; a model that holds parts of one's own is compiled as any other:")
     report.show(eager)
     same = all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     report.check(same, 'compiled with `compile="exact"`, the training ends with the same parameters in every bit')

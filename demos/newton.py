@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from report import Report, launch, options
+from report import Report, figure, launch, options
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import data, nn
@@ -58,10 +58,9 @@ def newton_cg(f: Callable[[Any], Any], w: Any, steps: int) -> tuple[list[tuple[A
     return rows, w
 
 
-def path_picture(paths: dict[str, list[Any]]) -> Figure:
+def path_picture(paths: dict[str, list[Any]]) -> Any:
     """Level lines of Rosenbrock's function, and the ways to its lowest point."""
-    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
-    ax = figure.subplots()
+    ax = figure(6.4, 4.6).subplots()
     x, y = np.meshgrid(np.linspace(-1.6, 1.6, 161), np.linspace(-3.4, 1.8, 161))
     ax.contour(x, y, np.log10(rosenbrock([x, y])), levels=12, colors="#bbbbbb", linewidths=0.7)
     for (name, path), style, colour in zip(paths.items(), ("o-", "--"), ("#0072b2", "#d55e00"), strict=True):
@@ -69,7 +68,7 @@ def path_picture(paths: dict[str, list[Any]]) -> Figure:
     ax.plot(1, 1, "*", color="#000000", markersize=12, label="the lowest point")
     ax.set(xlabel="x₀", ylabel="x₁", title="Rosenbrock's function, levels of log₁₀ f")
     ax.legend(fontsize=8, loc="lower left")
-    return figure
+    return ax.figure
 
 
 def main() -> int:
@@ -78,7 +77,13 @@ def main() -> int:
     report = Report("Newton's method", chosen.out)
     path = newton(rosenbrock, np.array([-1.2, 1.0]), 7)
     report.heading("Two variables: the Hessian")
-    report.say("`tg.grad` and `tg.hessian` give ∇f and H of any function written with NumPy. From (−1.2, 1), x ← x − H⁻¹ ∇f:")
+    report.say(
+        """`tg.grad` and `tg.hessian` give ∇f and H of any function written with NumPy. The function here is Rosenbrock's, with a
+        narrow curved valley and its lowest point at (1, 1); the method is x ← x − H⁻¹ ∇f:"""
+    )
+    report.show("f(x) = (1 - x_0)^2 + 100 \\, (x_1 - x_0^2)^2", "math")
+    report.show(f"{inspect.getsource(rosenbrock)}\n\n{inspect.getsource(newton)}", "python")
+    report.say("From (−1.2, 1):")
     errors = [float(np.linalg.norm(x - 1)) for x in path]
     ratios = ["", *(f"{b / a**2:.2g}" for a, b in itertools.pairwise(errors))]
     rows = [(n, f"{rosenbrock(path[n]):.3g}", f"{e:.2e}", r) for n, (e, r) in enumerate(zip(errors, ratios, strict=True))]
@@ -92,8 +97,8 @@ def main() -> int:
         high value at step 2 is right: pure Newton solves for the zero of ∇f and may climb on its way; a line search would
         forbid it."""
     )
-    figure = path_picture({"Newton, 7 steps": path, "gradient descent, 2000 steps": descent})
-    report.picture("path", figure, "Newton's method and gradient descent on the way to the lowest point")
+    drawn = path_picture({"Newton, 7 steps": path, "gradient descent, 2000 steps": descent})
+    report.picture("path", drawn, "Newton's method and gradient descent on the way to the lowest point")
     report.check(errors[-1] < 1e-9, "seven steps lead to (1, 1), to 1e-9")
 
     report.heading("650 variables: products with the Hessian")
@@ -106,10 +111,19 @@ def main() -> int:
 
     steps, w = newton_cg(loss, np.zeros(650), 7)
     report.say(
-        """For the 650 parameters of a softmax regression the Hessian has 422,500 entries. Newton's equation H p = −∇f needs only
-        products H v, which `tg.hvp` computes at the cost of about two gradients; conjugate gradients solve it, the more
-        exactly the nearer the end:"""
+        f"""The function is the loss of a softmax regression on scikit-learn's {len(X):,} digits: the mean cross-entropy of X W + b,
+        with a penalty that makes it strictly convex. W (64, 10) and b (10,) stand in one vector w of 650 numbers:"""
     )
+    report.show(
+        "f(w) = -\\frac{1}{m} \\sum_{i=1}^{m} \\log \\operatorname{softmax}(X W + b)_{i, y_i} + 0.005 \\, \\lVert w \\rVert^2",
+        "math",
+    )
+    report.show(inspect.cleandoc("\n" + inspect.getsource(loss)), "python")
+    report.say(
+        """Its Hessian has 422,500 entries. Newton's equation H p = −∇f needs only products H v, which `tg.hvp` computes at the cost
+        of about two gradients; conjugate gradients solve it, the more exactly the nearer the end:"""
+    )
+    report.show(f"{inspect.getsource(product)}\n\n{inspect.getsource(newton_cg)}", "python")
     report.table(("step", "loss", "‖∇f‖", "products H v"), steps)
     v = np.random.default_rng(chosen.seed).standard_normal(650)
     slope = (tg.grad(loss)(w + 1e-5 * v) - tg.grad(loss)(w - 1e-5 * v)) / 2e-5

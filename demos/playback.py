@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import numpy as np
 from report import Report, launch, options
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import nn
+
+
+def expression(a: Any, b: Any, c: Any, f: Any) -> Any:
+    """L = tanh(d f) + d e."""
+    e = a * b
+    d = e + c
+    return np.tanh(d * f) + d * e
+
+
+SAVED = """
+
+a, b, c, f = (tg.Tensor(value, requires_grad=True) for value in (2.0, -3.0, 10.0, -0.2))
+tg.play(expression(a, b, c, f), title="L = tanh(d f) + d e, e = a b, d = e + c").save("expression.html")"""
 
 
 def main() -> int:
@@ -20,9 +36,8 @@ def main() -> int:
     )
     report.heading("An expression")
     a, b, c, f = (tg.Tensor(value, requires_grad=True) for value in (2.0, -3.0, 10.0, -0.2))
-    e = a * b
-    d = e + c
-    L = np.tanh(d * f) + d * e
+    L = expression(a, b, c, f)
+    report.show(inspect.getsource(expression) + SAVED, "python")
     page = tg.play(L, title="L = tanh(d f) + d e, e = a b, d = e + c")
     page.save(chosen.out / "expression.html")
     report.keep("expression.html", "open this file in a browser")

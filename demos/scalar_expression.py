@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ def expression(x: Any, y: Any) -> Any:
     """L = s² + y tanh(s) with s = x y + sin(x): x, y and s are each used twice."""
     s = x * y + np.sin(x)
     return s**2 + y * np.tanh(s)
+
+
+USE = """x, y = (tg.Tensor(value, requires_grad=True) for value in (1.5, -0.5))
+tg.gradients(expression(x, y), [x, y])"""
 
 
 def difference(i: int, at: tuple[float, float], h: float = 1e-6) -> float:
@@ -35,10 +40,13 @@ def main() -> int:
         """Two numbers, x and y, and an expression of them in plain NumPy: s = x y + sin(x), L = s² + y tanh(s). Because x and y
         are Tensors, the expression is recorded while it is computed, and the chain rule can be walked backwards through it."""
     )
+    report.show(f"{inspect.getsource(expression)}\n\n{USE}", "python")
     gradients = dict(zip("xys", tg.gradients(L, [x, y, s]), strict=True))
     rows = [(name, f"{float(t):.6f}", f"{float(gradients[name]):.6f}") for name, t in (("x", x), ("y", y), ("s", s))]
     report.table(("", "value", "∂L/∂·"), [*rows, ("L", f"{float(L):.6f}", "1")])
     slopes = [difference(i, at) for i in range(2)]
+    same = [float(g) for g in tg.gradients(expression(x, y), [x, y])] == [float(gradients[name]) for name in "xy"]
+    report.check(same, "the function above and the same lines written out have the same gradients in every bit")
     close = all(abs(slope - gradients[name]) < 1e-8 for name, slope in zip("xy", slopes, strict=True))
     report.check(close, f"central differences agree: {slopes[0]:.6f} and {slopes[1]:.6f}")
 

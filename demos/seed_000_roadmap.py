@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import Any
 
@@ -60,7 +61,7 @@ def initialisation(report: Report, rng: np.random.Generator) -> None:
         "Xavier for sigmoid or tanh",
         f"gradient of W1 by that of W10: tanh {tanh:.2g}, sigmoid {sigmoid:.1g}",
         0.1 < tanh < 10 and 0.1 < sigmoid < 10,
-        f"for tanh; the derivation assumes a slope of 1 at 0, sigmoid's is 1/4, so weights four times as large help: {scaled:.2g}",
+        f"for tanh: the derivation assumes a slope of 1 at 0, sigmoid's is 1/4; weights four times as large help it: {scaled:.2g}",
     )
 
 
@@ -107,7 +108,7 @@ def activations(report: Report, rng: np.random.Generator) -> None:
     p, J = tg.softmax(z), tg.jacobian(tg.softmax)(z)
     formula = float(np.abs(J - (np.diag(p) - np.outer(p, p))).max())
     outside = float(np.abs(J - np.diag(np.diag(J))).max())
-    report.check(formula < 1e-15, f"the Jacobian of softmax is diag(p) − p pᵀ, to {formula:.0e}")
+    report.check(formula < 1e-15, f"the Jacobian of softmax is diag(p) − p pᵀ, {within(formula)}")
     report.say(
         f"""Softmax has no derivative entry by entry, but a Jacobian: ∂pᵢ/∂zⱼ = pᵢ (δᵢⱼ − pⱼ). Its largest entry off the diagonal
         is {outside:.2f} here. Who takes p (1 − p) alone, as for sigmoid, gets another gradient, in all layers. The gradient
@@ -127,7 +128,7 @@ def activations(report: Report, rng: np.random.Generator) -> None:
         "softmax has a derivative version, like ReLU and sigmoid",
         f"off the diagonal up to {outside:.2f}; p(1 − p) alone: {', '.join(diagnosis.labels)}",
         outside < 1e-12,
-        f"a Jacobian, diag(p) − p pᵀ (to {formula:.0e}); fused with the cross-entropy it is p − y",
+        f"a Jacobian, diag(p) − p pᵀ ({within(formula)}); fused with the cross-entropy it is p − y",
     )
 
 
@@ -163,7 +164,9 @@ def backpropagation(report: Report, sizes: list[int], data: Parts, rng: np.rando
     small = nn.MLP([6, 5, 4, 3], rng=rng, dtype=np.float64)
     source = tg.derive(lambda X, y: nn.cross_entropy(small(X), y), rng.standard_normal((8, 6)), np.arange(8) % 3).source()
     report.show(source[source.index("    # backward") :].replace("\n    ", "\n").strip(), "python")
-    report.say("The same typed by hand, `by_hand` in `demos/seed_000_roadmap.py`, for the network of the document, on 64 images:")
+    report.say("The same typed by hand, in `demos/seed_000_roadmap.py`, for the network of the document:")
+    report.show(inspect.getsource(by_hand), "python")
+    report.say("On 64 images its gradients, and those of the library's own NumPy script for this network, beside the engine's:")
 
     model = nn.MLP(sizes, rng=rng, dtype=np.float64)
     X, y = data.X[:64].reshape(64, -1).astype(np.float64), data.y[:64]

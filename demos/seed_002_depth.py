@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import seed_002_parts as parts
 from report import Report
-from seed_002_parts import EQUAL, Array, difference, small
+from seed_002_parts import EQUAL, Array, closely, difference, small
 from seed_002_pictures import approximation_picture, curve, depth_picture
 
 import tinygrad_mlp as tg
@@ -206,7 +206,7 @@ def depth(report: Report, rng: np.random.Generator, seed: int) -> None:
     report.claim(
         "l. 142",
         "the chain rule, ∂L/∂w = ∂L/∂a · ∂a/∂z · ∂z/∂w",
-        f"6 layers of it equal the engine to {small(equal)}",
+        f"6 layers of it equal the engine {closely(equal)}",
         equal <= EQUAL,
     )
     off = [abs(c.written / c.true) for c in (plain, fused)]
@@ -215,7 +215,7 @@ def depth(report: Report, rng: np.random.Generator, seed: int) -> None:
         "the factors of |∂J/∂W⁽¹⁾| are |W⁽ˡ⁾| |σ′(z⁽ˡ⁾)|, l = 2..L",
         f"off by a factor of {off[0]:.1f} in a chain of 6, {off[1]:.1f} with the fused output",
         max(abs(f - 1) for f in off) < 1e-9,
-        f"σ′(z⁽¹⁾) and x belong to it, σ′(z⁽ᴸ⁾) not with a fused output: equal to {small(equal)}" if equal <= EQUAL else "",
+        f"σ′(z⁽¹⁾) and x belong to it, σ′(z⁽ᴸ⁾) not with a fused output: equal {closely(equal)}" if equal <= EQUAL else "",
     )
 
     draws = np.array([norms(rng.standard_normal((16, 8)), rng.integers(0, 3, 16), [8] * 5 + [3], rng) for _ in range(100)])
@@ -225,7 +225,7 @@ def depth(report: Report, rng: np.random.Generator, seed: int) -> None:
         "|∂J/∂W⁽¹⁾| is proportional to that product",
         f"100 networks 8-8-8-8-8-3: the ratio goes from {ratio.min():.4f} to {ratio.max():.4f}",
         bool(ratio.max() / ratio.min() < 1.5),
-        f"a bound: ‖∂J/∂W⁽¹⁾‖ ≤ ‖X‖ ‖∂J/∂Z⁽ᴸ⁾‖ Π_{{l=2..L}} ‖W⁽ˡ⁾‖ max σ′(Z⁽ˡ⁻¹⁾), reached to at most {share.max():.0%}"
+        right=f"a bound: ‖∂J/∂W⁽¹⁾‖ ≤ ‖X‖ ‖∂J/∂Z⁽ᴸ⁾‖ Π_{{l=2..L}} ‖W⁽ˡ⁾‖ max σ′(Z⁽ˡ⁻¹⁾); at most {share.max():.0%} of it was met"
         if share.max() <= 1
         else "",
     )
@@ -269,6 +269,16 @@ def initialisation(report: Report, seed: int) -> None:
         f"a factor of {factor:.2f} per layer with the document's weights (log-linear, R² = {straight:.3f})",
         factor < 0.5 and straight > 0.95,
     )
+    lost = {(kind, name): float(s[-1] / s[0]) for kind, runs in panels.items() for name, (_, s) in runs.items()}
+    he, his = "N(0, 2/n): He", "N(0, 3.6²/n): Kumar"
+    report.say(
+        f"""Line 279 says: *For sigmoid networks, Xavier initialization*, and line 282 gives N(0, 1/n_in). 1/n_in is LeCun's
+        (1998), Xavier Glorot's and Yoshua Bengio's (2010) is 2/(n_in + n_out), the same where widths are equal. Neither is for
+        sigmoids: Glorot's derivation takes an activation with slope 1 at 0, as tanh has; the sigmoid's is 1/4. With tanh,
+        N(0, 1/n) and He's N(0, 2/n) both keep the spread: {lost["tanh", document]:.2f} and {lost["tanh", he]:.2f} of that of
+        layer 1 is left in layer 8. 1/n is the customary one. With sigmoids {small(lost["sigmoid", document])} is left, and with
+        Kumar's N(0, 3.6²/n), which is made for them, {lost["sigmoid", his]:.2f}."""
+    )
     lecun = nn.init.lecun_normal((100, 400), rng=seed).std()
     glorot = nn.init.glorot_normal((100, 400), rng=seed).std()
     wrong = np.random.default_rng(seed).normal(0, 1 / 100, (100, 400)).std()
@@ -277,13 +287,15 @@ def initialisation(report: Report, seed: int) -> None:
         "Xavier initialisation is N(0, 1/n_in)",
         f"100 → 400: standard deviation {lecun:.3f}, Glorot and Bengio's is {glorot:.3f}",
         bool(abs(lecun / glorot - 1) < 0.05),
-        f"1/n_in is LeCun's, Xavier Glorot's is 2/(n_in + n_out); a variance: as NumPy's scale it would give {wrong:.3f}",
+        right=f"1/n_in is LeCun's, Xavier Glorot's is 2/(n_in + n_out); a variance: as NumPy's scale it would give {wrong:.3f}",
     )
-    lost = {kind: float(panels[kind][document][1][-1] / panels[kind][document][1][0]) for kind in ("sigmoid", "tanh")}
+    tanh = lost["tanh", document], lost["tanh", he]
     report.claim(
         "l. 279",
         "the initialisation for sigmoid networks",
-        f"the spread of layer 8 is {small(lost['sigmoid'])} of that of layer 1",
-        lost["sigmoid"] > 0.1,
-        f"it is for tanh, whose slope at 0 is 1: {lost['tanh']:.2f}" if lost["tanh"] > 0.1 else "",
+        f"the spread of layer 8 is {small(lost['sigmoid', document])} of that of layer 1",
+        lost["sigmoid", document] > 0.1,
+        right=f"for tanh: {tanh[0]:.2f}, with He's 2/n {tanh[1]:.2f}; for sigmoids Kumar's 3.6²/n: {lost['sigmoid', his]:.2f}"
+        if min(tanh) > 0.1 and lost["sigmoid", his] > 100 * lost["sigmoid", document]
+        else "",
     )

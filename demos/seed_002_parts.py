@@ -125,8 +125,13 @@ def difference(a: Any, b: Any) -> float:
 
 
 def small(x: float) -> str:
-    """A difference with one digit."""
+    """A number with one digit."""
     return f"{x:.0e}" if x else "0"
+
+
+def closely(x: float) -> str:
+    """How closely two things are equal that differ by x."""
+    return f"to {x:.0e}" if x else "in every bit"
 
 
 def columns(X: Array, y: Array, p: Parameters) -> dict[str, Array]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from seed_002_parts import Array, doubled, quotient, relative_errors
+from report import figure
+from seed_002_parts import Array, doubled, first_nan, quotient, relative_errors
 
 import tinygrad_mlp as tg
 
@@ -30,10 +30,10 @@ def tidy(ax: Any) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def tanh_picture() -> Figure:
+def tanh_picture() -> Any:
     """The activations with their slopes, and the errors of the two quotients of line 59."""
-    figure = Figure(figsize=(9.5, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    drawn = figure(9.5, 3.6)
+    left, right = drawn.subplots(1, 2)
     z = np.linspace(-6, 6, 241)
     for name, f, colour in (("tanh", tg.tanh, COLOURS[0]), ("σ", tg.sigmoid, COLOURS[1])):
         slopes = tg.grad(lambda z, f=f: np.sum(f(z)))(z)
@@ -51,25 +51,24 @@ def tanh_picture() -> Figure:
         right.loglog(z, np.maximum(errors, known), MARKS[i], markersize=3, color=COLOURS[i], label=name)
         if np.isnan(errors).any():
             right.axvline(z[np.isnan(errors)][0], color=COLOURS[i], linestyle=STYLES[i], linewidth=1)
-    right.text(280, 1e-7, "NaN from\nhere", fontsize=8, ha="right")
-    right.set(xlabel="z", ylabel="relative error", title="the quotients of l. 59 as programs")
+            right.text(250, (1e-9, 1e-7)[i], f"NaN from {first_nan(f):.0f} on", color=COLOURS[i], fontsize=8, ha="right")
+    right.set(xlabel="z", ylabel="relative error", title="the quotients of l. 59 as programs", xlim=(None, 2e4))
     right.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 0.1))
     for ax in (left, right):
         tidy(ax)
-    return figure
+    return drawn
 
 
-def depth_picture(panels: Mapping[str, Mapping[str, tuple[Array, Array]]]) -> Figure:
+def depth_picture(panels: Mapping[str, Mapping[str, tuple[Array, Array]]]) -> Any:
     """For each activation, its initialisations: the gradients of the layers, and the spread of their activations."""
-    figure = Figure(figsize=(10.5, 6), layout="constrained")
-    axes = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
+    drawn = figure(10.5, 6)
+    axes = drawn.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
     for column, (activation, runs) in enumerate(panels.items()):
         for i, (name, both) in enumerate(runs.items()):
             for row, sizes in enumerate(both):
-                drawn = axes[row][column].semilogy(
-                    range(1, len(sizes) + 1), sizes, STYLES[i], marker=MARKS[i], markersize=4, color=COLOURS[i]
+                axes[row][column].semilogy(
+                    range(1, len(sizes) + 1), sizes, STYLES[i], marker=MARKS[i], markersize=4, color=COLOURS[i], label=name
                 )
-                drawn[0].set_label(name)
         axes[0][column].set_title(activation)
         axes[1][column].set_xlabel("layer")
         axes[0][column].legend(fontsize=7.5, loc="lower right")
@@ -77,18 +76,18 @@ def depth_picture(panels: Mapping[str, Mapping[str, tuple[Array, Array]]]) -> Fi
     axes[1][0].set_ylabel("spread of A⁽ˡ⁾ over the samples")
     for ax in axes.flat:
         tidy(ax)
-    return figure
+    return drawn
 
 
 def approximation_picture(
     x: Array, fits: Mapping[int, Array], widths: Sequence[int], errors: Mapping[str, Sequence[float]], bound: float
-) -> Figure:
+) -> Any:
     """Fits of some widths beside the curve, and the error against the width."""
-    figure = Figure(figsize=(9.5, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.plot(x, curve(x), color="#000000", linewidth=1, label="sin 4x + |x| / 2")
+    drawn = figure(9.5, 3.6)
+    left, right = drawn.subplots(1, 2)
+    left.plot(x, curve(x), color="#c4c4c4", linewidth=6, label="sin 4x + |x| / 2", solid_capstyle="round")
     for i, (width, values) in enumerate(fits.items()):
-        left.plot(x, values, STYLES[1:][i], color=COLOURS[i], label=f"tanh, {width} unit{'s' * (width > 1)}")
+        left.plot(x, values, ("--", "-.", "-")[i], color=COLOURS[i], label=f"tanh, {width} unit{'s' * (width > 1)}")
     left.set(xlabel="x", ylabel="value", title="one hidden layer, fitted")
     left.legend(fontsize=8)
     for i, (name, found) in enumerate(errors.items()):
@@ -101,4 +100,4 @@ def approximation_picture(
     right.legend(fontsize=8, loc="lower left")
     for ax in (left, right):
         tidy(ax)
-    return figure
+    return drawn

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from matplotlib.figure import Figure
-from report import Report
+from report import Report, figure
 from seed_003_parts import (
     MLP,
     NAMES,
@@ -22,6 +23,11 @@ import tinygrad_mlp as tg
 from tinygrad_mlp import nn
 
 EPS = 1e-7
+QUOTED = """loss = -np.sum(y_one_hot * np.log(y_pred + 1e-7)) / batch_size
+
+d_output = self.output - y_one_hot
+d_weights2 = np.dot(self.layer1_output.T, d_output)
+d_biases2 = np.sum(d_output, axis=0, keepdims=True)"""
 BLUE, ORANGE = "#0072b2", "#d55e00"
 
 
@@ -33,8 +39,10 @@ def true_gradients(X: Array, y: Array, parameters: Parameters) -> Parameters:
 def factor_of_the_batch(report: Report, data: Images, start: Parameters) -> None:
     """The loss is a mean, the gradient a sum."""
     report.heading("The gradient is that of another loss")
+    report.say("The document says in lines 67 and 87 to 89, and the hidden layer follows (l. 92-95):")
+    report.show(QUOTED, "python")
     report.say(
-        "`calculate_loss` divides by the batch size (l. 67), `backward` nowhere does (l. 87-95). So what it subtracts is B "
+        "`calculate_loss` divides by the batch size, `backward` nowhere does. So what it subtracts is B "
         "times the gradient of the loss that is printed. The true gradient is found twice: by the engine, which records "
         "the document's own `forward` and `calculate_loss` when the weights are Tensors, and by central differences of the "
         "same NumPy code, at the largest entry of each gradient. The network is a new one."
@@ -60,7 +68,9 @@ def factor_of_the_batch(report: Report, data: Images, start: Parameters) -> None
         "`backward` computes the gradients of the loss",
         found,
         all(abs(B * ratio - 1) < 1e-3 for B, ratio in zip(np.repeat((1, 8, 32), 4), ratios, strict=True)),
-        f"with d_output · p / (p + eps) / batch_size they are, to {mended:.0e}" if mended < 1e-12 else "",
+        right=f"they are B times these; with d_output · p / (p + eps) / batch_size they are the loss's, to {mended:.0e}"
+        if mended < 1e-12
+        else "",
     )
 
 
@@ -115,7 +125,7 @@ def epsilon(report: Report, data: Images, start: Parameters) -> None:
         f"finite at a gap of 800 ({top:.3f}), but at a gap of 40 the loss is {lost:.2f} in place of {fused:.2f}, its "
         f"derivative {true:.1g} in place of -1",
         abs(true + 1) < 0.01,
-        f"the loss from the logits: {fused:.2f} there, derivative {p - 1:.3g}"
+        right=f"it prevents log(0) only; the loss from the logits is stable: {fused:.2f} there, derivative {p - 1:.3g}"
         if np.isfinite(top) and abs(fused - 40) < 1e-6
         else "",
     )
@@ -147,12 +157,12 @@ def wrong_by(net: MLP, gap: float) -> tuple[float, float, float, float]:
     return float(p[0, 0]), float(loss), float(nn.cross_entropy(z, y)), float(tg.gradients(loss, z)[0, 0])
 
 
-def epsilon_picture(net: MLP) -> Figure:
+def epsilon_picture(net: MLP) -> Any:
     """The loss and the size of its derivative against the gap."""
     gaps = np.linspace(0.01, 30, 200)
     p, loss, fused, true = np.array([wrong_by(net, gap) for gap in gaps]).T
-    figure = Figure(figsize=(8.4, 3.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    drawn = figure(8.4, 3.2)
+    left, right = drawn.subplots(1, 2)
     left.plot(gaps, fused, "--", color=ORANGE, label="from logits")
     left.plot(gaps, loss, color=BLUE, label="as written, log(p + 1e-7)")
     right.plot(gaps, 1 - p, "--", color=ORANGE, label="as written, 1 − p")
@@ -162,7 +172,7 @@ def epsilon_picture(net: MLP) -> Figure:
         ax.set(xlabel="lead of a wrong class (logits)", ylabel=what)
         ax.legend(frameon=False, loc=place)
         ax.spines[["top", "right"]].set_visible(False)
-    return figure
+    return drawn
 
 
 def what_the_doctor_says(report: Report, data: Images, start: Parameters) -> None:

@@ -212,9 +212,10 @@ def as_model(parameters: Parameters) -> nn.MLP:
 
 
 class Images(NamedTuple):
-    """Images as rows of 784 numbers in [0, 1], with their labels; a fifth is held out. In the file a pixel goes up to brightest."""
+    """Images as rows of 784 numbers in [0, 1], with their labels; some are held out. In the file a pixel goes up to brightest."""
 
     what: str
+    remark: str
     brightest: int
     X: Array
     y: Array
@@ -223,15 +224,26 @@ class Images(NamedTuple):
 
 
 def images(seed: int, mnist: Path | None) -> Images:
-    """MNIST, or scikit-learn's digits made as large: each of their 8 × 8 pixels as 3 × 3, and a border of 2."""
-    if mnist is not None:
-        source = data.load_mnist(mnist)
-        what, brightest, X = "MNIST", 255, source.X / 255
-    else:
+    """MNIST, or scikit-learn's digits made as large: each of their 8 × 8 pixels as 3 × 3, and a border of 2.
+
+    MNIST's own test images are held out where both pairs of files are there; with one pair only, a fifth of its images are.
+    """
+    if mnist is None:
         source = data.load_digits()
         large = np.kron(source.X.reshape(-1, 8, 8) / 16, np.ones((3, 3)))
-        what, brightest, X = "scikit-learn's digits", 16, np.pad(large, ((0, 0), (2, 2), (2, 2)))
-    return Images(what, brightest, *data.split(X.reshape(len(X), 784), source.y, 0.2, seed))
+        enlarged = np.pad(large, ((0, 0), (2, 2), (2, 2))).reshape(-1, 784)
+        remark = "Each pixel is made 3 × 3, with a border of 2 around them, so that they are 28 × 28 as in MNIST."
+        return Images("scikit-learn's digits", remark, 16, *data.split(enlarged, source.y, 0.2, seed))
+    source = data.load_mnist(mnist)
+    X = source.X.reshape(-1, 784) / 255
+    if source.X_test is not None and source.y_test is not None:
+        remark = "These are the images of its training file and of its test file."
+        return Images("MNIST", remark, 255, X, source.y, source.X_test.reshape(-1, 784) / 255, source.y_test)
+    remark = (
+        f"Only one pair of MNIST's files was found, of {len(X):,} images, and both parts come from it. MNIST's training file has "
+        "60,000 images."
+    )
+    return Images("MNIST", remark, 255, *data.split(X, source.y, 0.2, seed))
 
 
 # --- training ----------------------------------------------------------------------------------------------------------------
@@ -277,7 +289,7 @@ def measured(parameters: Parameters, X: Array, y: Array) -> tuple[float, float, 
 def train(name: str, learner: Learner, images: Images, seed: int, *, epochs: int = 10, batch_size: int = 32) -> History:
     """Shuffled batches, the same for every learner, without the remainder, as the document has them; measured after each epoch."""
     history, rng = History(name), np.random.default_rng(seed)
-    X, y, X_test, y_test = images[2:]
+    X, y, X_test, y_test = images[3:]
     for epoch in range(epochs + 1):
         if epoch:
             for X_batch, y_batch in data.batches(X, y, batch_size, rng, drop_last=True):

@@ -26,6 +26,7 @@ from seed_004_network import (
     Array,
     backward,
     by_hand,
+    closely,
     dummy,
     forward,
     held_out,
@@ -102,8 +103,8 @@ def formulas(report: Report, seed: int) -> None:
         max(worst.values()) < 1e-12, "the document's gradients are the engine's to 1e-12, both forms, 0 to 6 hidden layers"
     )
     report.check(numeric < 1e-7, "and those of the difference quotients")
-    fused = f"the engine's to {worst['fused']:.1g}"
-    report.claim("l. 114", "dA3 = −(y/a) + (1 − y)/(1 − a)", f"the engine's to {worst['general']:.1g}", worst["general"] < 1e-12)
+    fused = f"the engine's, {closely(worst['fused'])}"
+    report.claim("l. 114", "dA3 = −(y/a) + (1 − y)/(1 − a)", f"the engine's, {closely(worst['general'])}", worst["general"] < 1e-12)
     report.claim("l. 115", "simplifies to dZ3 = A3 − y", fused, worst["fused"] < 1e-12)
     report.claim("l. 187, 200", "layers: any number of hidden layers", f"0 to 6: {fused}", worst["fused"] < 1e-12)
     details(report, seed)
@@ -132,8 +133,8 @@ def details(report: Report, seed: int) -> None:
     report.claim(
         "l. 44",
         "the heading: Softmax and Cross-Entropy",
-        f"the softmax of the one output is {single.min():g} for every row; that of (z, 0) is the sigmoid, to "
-        f"{np.abs(double - A[-1]).max():.1g}",
+        f"the softmax of the one output is {single.min():g} for every row; that of (z, 0) is the sigmoid, "
+        f"{closely(float(np.abs(double - A[-1]).max()))}",
         np.allclose(single, A[-1]),
         correction="binary cross-entropy of a sigmoid, which is a softmax of two",
     )
@@ -208,7 +209,7 @@ def side_by_side(report: Report, seed: int) -> None:
         for name, run in runs.items():
             gap = float(np.abs(run.losses - hand.losses).max()), largest_difference(hand.gradients, run.gradients)
             gaps[name, dtype] = max(*gap, gaps.get((name, dtype), 0.0))
-            rows.append((run.history.name, labels, dtype, f"{run.losses[-1]:.6f}", f"{gap[0]:.1e}", f"{gap[1]:.1e}"))
+            rows.append((run.history.name, labels, dtype, f"{run.losses[-1]:.6f}", *(f"{g:.1e}" if g else "0" for g in gap)))
     header = ("program", "labels", "dtype", "loss at step 300", "losses differ by at most", "gradients of step 1 by")
     report.table(header, rows)
     caption = (

@@ -144,6 +144,11 @@ def largest_difference(a: Parameters, b: Parameters) -> float:
     return max(float(np.abs(a[name] - b[name].reshape(a[name].shape)).max()) for name in a)
 
 
+def closely(difference: float) -> str:
+    """How closely two things are equal that differ by so much."""
+    return f"to {difference:.1g}" if difference else "in every bit"
+
+
 # --- training -------------------------------------------------------------------------------------------------------------------
 
 

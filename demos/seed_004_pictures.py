@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import rivals
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from report import figure
 
 Array = NDArray[Any]
 
@@ -19,7 +19,7 @@ MARKS = ("", "o", "s", "^", "D")
 
 def axes(width: float, height: float, columns: int = 1, **settings: Any) -> list[Any]:
     """The axes of a new figure, side by side, without a box around them."""
-    found: list[Any] = list(Figure((width, height), layout="constrained").subplots(1, columns, squeeze=False, **settings)[0])
+    found: list[Any] = list(figure(width, height).subplots(1, columns, squeeze=False, **settings)[0])
     for ax in found:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color="#e3e3e3", linewidth=0.6)
@@ -31,6 +31,7 @@ def comparison(hand: rivals.Run, others: Sequence[rivals.Run]) -> Any:
     """Loss and accuracy against epoch: a broad line by hand, the others as marks on it. And their distance at each step."""
     loss_ax, accuracy_ax, gap_ax = axes(13, 4.0, 3)
     panels = ((loss_ax, "train_loss"), (accuracy_ax, "train_accuracy"), (accuracy_ax, "validation_accuracy"))
+    farthest = max(float(np.abs(run.losses - hand.losses).max()) for run in others)
     looks: tuple[dict[str, Any], ...] = ({"linewidth": 5}, {"linewidth": 3}, {"linewidth": 1.6, "linestyle": "--"})
     for (ax, series), look in zip(panels, looks, strict=True):
         ax.plot(*hand.history.series(series), color="#bdbdbd", label=hand.history.name, **look)
@@ -44,7 +45,9 @@ def comparison(hand: rivals.Run, others: Sequence[rivals.Run]) -> Any:
     loss_ax.legend(frameon=False, fontsize="small")
     accuracy_ax.set(xlabel="epoch", ylabel="accuracy (dashed: rows held out)", ylim=(None, 1.02))
     accuracy_ax.yaxis.set_major_formatter("{x:.0%}")
-    gap_ax.set(xlabel="step", ylabel="|loss − loss by hand|  (0 is drawn at 1e-17)", yscale="log", ylim=(5e-18, 1e-12))
+    gap_ax.set(
+        xlabel="step", ylabel="|loss − loss by hand|  (0 is drawn at 1e-17)", yscale="log", ylim=(5e-18, max(1e-15, 3 * farthest))
+    )
     return loss_ax.figure
 
 
@@ -68,6 +71,18 @@ def experiment(found: Mapping[str, Array], quoted: Mapping[str, float], chance: 
     panels[0].set_yticks([-i for i in range(len(found))], list(found), fontsize=8)
     panels[0].figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return panels[0].figure
+
+
+def improvements(panels: Sequence[Mapping[str, Array]]) -> Any:
+    """The training loss against the epoch, by the name of the setting: (epochs + 1,); panels share their axes."""
+    found, colours = axes(10, 3.8, len(panels), sharey=True), iter((*COLOURS[1:], "#000000"))
+    for ax, runs in zip(found, panels, strict=True):
+        for (name, losses), style in zip(runs.items(), ("-", "--", "-."), strict=False):
+            ax.plot(losses, style, color=next(colours), label=name, linewidth=1.8)
+        ax.set(xlabel="epoch", yscale="log")
+        ax.legend(frameon=False, fontsize="small", loc="lower left")
+    found[0].set_ylabel("training loss, mean of trainings (log scale)")
+    return found[0].figure
 
 
 def output(z: Array, fused: Array, general: Array, clipped: Array) -> Any:

@@ -62,9 +62,12 @@ def through_depth(report: Report, seed: int) -> None:
     """What is left of a gradient after ten layers, for an activation and an initialiser."""
     left = {name: gradient_left(*pair, seed) for name, pair in PAIRS.items()}
     report.say(
+        "Lines 67 and 68 say: *glorot for tanh and sigmoid*, *he for relu*. "
         f"A gradient is sent back through {DEPTH} layers of {WIDTH} units: its norm at the input, over that at the output. "
         "Glorot's derivation assumes a slope of 1 at 0, which tanh has; that of a sigmoid is 1/4. ReLU lets half of the squares "
-        "through, which He makes up for."
+        "through, which He makes up for. "
+        f"For tanh either will do: {left['tanh, Glorot']:.2g} is left with Glorot's, the customary one, and "
+        f"{left['tanh, He']:.2g} with He's."
     )
     report.table(("activation, initialiser", "norm left"), [(name, f"{value:.2g}") for name, value in left.items()])
     good = {name: 0.1 < value < 10 for name, value in left.items()}
@@ -73,8 +76,9 @@ def through_depth(report: Report, seed: int) -> None:
         "Glorot for tanh and sigmoid, He for ReLU, keeps gradients stable",
         ", ".join(f"{name} {value:.1g}" for name, value in left.items()),
         good["ReLU, He"] and good["tanh, Glorot"] and good["sigmoid, Glorot"],
-        correction="He for ReLU, Glorot for tanh; no use for sigmoids, of which even four times Glorot loses much"
-        if good["ReLU, He"] and good["tanh, Glorot"]
+        correction="He for ReLU; for tanh Glorot, the customary one, or He; neither for sigmoids, of which even four times Glorot "
+        "loses much"
+        if good["ReLU, He"] and good["tanh, Glorot"] and good["tanh, He"]
         else "",
     )
 

@@ -13,6 +13,7 @@ from seed_004_network import (
     Array,
     Parameters,
     backward,
+    closely,
     dummy,
     forward,
     initial,
@@ -195,7 +196,7 @@ def loop(report: Report, seed: int) -> None:
         "a typical backprop loop over the layers",
         f"as it stands {syntax.partition(',')[0]}; with W_next = W3 in the second turn {stands.partition(':')[0]}",
         not syntax,
-        correction=f"with W_(l+1) of the forward pass in each turn, right to {right:.1g}" if right < 1e-12 else "",
+        correction=f"with W_(l+1) of the forward pass in each turn, right {closely(right)}" if right < 1e-12 else "",
     )
 
 
@@ -264,14 +265,14 @@ def which_argument(report: Report, seed: int) -> None:
     mask = bool(np.array_equal(relu_derivative(Z[2]), relu_derivative(A[2])))
     report.say(
         "`sigmoid_derivative(x)` and `relu_derivative(x)`, l. 32 and 34, do not say what x is. l. 102 says: the pre-activation "
-        f"Z. From A it goes as well: a (1 − a) is σ'(z) to {same:.1g}, and the mask A > 0 is the mask Z > 0. What does not go is "
+        f"Z. From A it goes as well: a (1 − a) is σ'(z) {closely(same)}, and the mask A > 0 is the mask Z > 0. What does not go is "
         "a function that expects z and is given a:"
     )
     report.show(found)
     report.claim(
         "l. 102",
         "keep Z because activation derivatives are computed from it",
-        f"from A they are the same: σ' to {same:.1g}, ReLU's mask {'equal' if mask else 'not'}; a function of z fed a: "
+        f"from A they are the same: σ' {closely(same)}, ReLU's mask {'equal' if mask else 'not'}; a function of z fed a: "
         f"{found.labels[0]}",
         not (same < 1e-15 and mask),
         correction="Z or A will do, each with its own formula",

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import rivals
 import seed_004_pictures
 from report import Report
-from seed_004_network import EPOCHS, SIZES, SPLIT, Array, Parameters, backward, dummy, initial, learnable, true_gradients, updated
+from seed_004_network import (
+    EPOCHS,
+    SIZES,
+    SPLIT,
+    Array,
+    Parameters,
+    backward,
+    closely,
+    dummy,
+    initial,
+    learnable,
+    true_gradients,
+    updated,
+)
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import nn, optim
@@ -84,15 +96,15 @@ def momentum(report: Report, seed: int) -> None:
     ours = apart(document, {name: tensor.numpy() for name, tensor in model.items()})
     report.say(
         f"`v = momentum * v - learning_rate * dW; W += v` is `optim.SGD(momentum={MU})`: after 60 steps, with the learning rate "
-        f"divided by ten in the middle, the parameters differ by {ours:.1g}. Keras has this form too, with μ rounded to float32. "
+        f"divided by ten in the middle, the parameters agree {closely(ours)}. Keras has this form too, with μ rounded to float32. "
         f"PyTorch's is u = μ u + dW, W −= η u: the same while η stays the same (apart by {before:.1e} after 30 steps), another "
         f"method once η changes (by {apart(document, other):.2g} after 60)."
     )
     report.check(ours < 1e-12 and before < 1e-12, "the document's momentum is that of optim.SGD")
-    report.claim("l. 166-167", "v = momentum·v − lr·dW; W += v", f"optim.SGD(momentum) to {ours:.1g}", ours < 1e-12)
+    report.claim("l. 166-167", "v = momentum·v − lr·dW; W += v", f"optim.SGD(momentum), {closely(ours)}", ours < 1e-12)
     plain = stepped(lambda tensors: optim.SGD(tensors, lr=0.05), p, [true_gradients(p, X, y)])
     same = apart(plain, updated(p, true_gradients(p, X, y), 0.05))
-    report.claim("l. 156-157", "W = W − lr·dW, b = b − lr·db", f"optim.SGD, difference {same:.1g}", same < 1e-15)
+    report.claim("l. 156-157", "W = W − lr·dW, b = b − lr·db", f"optim.SGD, {closely(same)}", same < 1e-15)
 
 
 def fitted(seed: int, name: str, lr: float, mu: float = 0.0, schedule: Schedule | None = None) -> tg.History:
@@ -146,12 +158,14 @@ def learning(report: Report, seed: int) -> None:
             for name in settings
         ],
     )  # fmt: skip
-    shown = ["lr 0.01", "lr 0.01, momentum 0.9", "lr 0.1", "lr 1", "lr 1, cosine decay"]
+    shown = (("lr 0.01", "lr 0.01, momentum 0.9", "lr 0.1"), ("lr 1", "lr 1, cosine decay"))
     report.picture(
         "improvements",
-        figure_of([training_part(runs[name][0]) for name in shown]),
-        "One training of each kind: momentum 0.9 at lr 0.01 goes as fast as lr 0.1, on a smoother path; decay ends the jumps of "
-        "lr 0.5",
+        seed_004_pictures.improvements(
+            [{name: np.mean([run["train_loss"] for run in runs[name]], axis=0) for name in panel} for panel in shown]
+        ),
+        f"Means of {REPEATS} trainings. Left: momentum 0.9 at lr 0.01 goes as fast as lr 0.1, on a smoother path. Right: decay "
+        "ends the jumps of lr 1",
     )
     slow, fast, ten = (mean(name, "train_loss") for name in ("lr 0.01", "lr 0.01, momentum 0.9", "lr 0.1"))
     report.say(
@@ -162,8 +176,8 @@ def learning(report: Report, seed: int) -> None:
     report.claim(
         "l. 169",
         "momentum accelerates convergence and smooths noisy updates",
-        f"train loss {fast:.2f} against {slow:.2f} at lr 0.01 ({ten:.2f} at lr 0.1 without); at that loss the change per epoch is "
-        f"{wobble['lr 0.1'] / wobble['lr 0.01, momentum 0.9']:.0f} times smaller with momentum",
+        f"train loss {fast:.2f} against {slow:.2f} at lr 0.01 ({ten:.2f} at lr 0.1 without); there the loss changes "
+        f"by {wobble['lr 0.1'] / wobble['lr 0.01, momentum 0.9']:.0f} times smaller with momentum",
         fast < slow and wobble["lr 0.01, momentum 0.9"] < wobble["lr 0.1"],
     )
     accuracies = {name: mean(name, "train_accuracy") for name in settings}
@@ -175,44 +189,46 @@ def learning(report: Report, seed: int) -> None:
         f"after these 300 plain steps train accuracy {document['lr 0.001']:.0%} and {document['lr 0.01']:.0%}, where {best:.0%} "
         "can be had",
         max(document.values()) > best - 0.05,
-        correction=f"larger for a mean loss and so few steps: {', '.join(near)}" if near else "",
+        right=f"for a mean loss and so few steps larger ones: {', '.join(near)}" if near else "",
     )
-    decay_claim(report, {rate: (mean(rate, "train_loss"), mean(f"{rate}, cosine decay", "train_loss")) for rate in RATES}, wobble)
+    decay_claim(report, runs, wobble)
 
 
-def decay_claim(report: Report, losses: dict[str, tuple[float, float]], wobble: dict[str, float]) -> None:
+def decay_claim(report: Report, runs: dict[str, list[tg.History]], wobble: dict[str, float]) -> None:
     """Decay at three learning rates, by the loss after the last epoch: constant, and with the cosine."""
-    told = "; ".join(f"{rate}: {constant:.3f} constant, {decayed:.3f} decayed" for rate, (constant, decayed) in losses.items())
-    jumping, falling = "lr 1", "lr 0.1"
+    rows, told, gains, flat = [], [], {}, {}
+    for rate in RATES:
+        constant, decayed = (np.array([run["train_loss"][-1] for run in runs[name]]) for name in (rate, f"{rate}, cosine decay"))
+        less = constant - decayed
+        gains[rate] = float(less.mean() / (less.std(ddof=1) / np.sqrt(REPEATS)))
+        flat[rate] = float(np.mean([run["train_loss"][-20:].mean() / run["train_loss"][-40:-20].mean() for run in runs[rate]]))
+        before, after = (f"{losses.mean():.3f} ± {losses.std(ddof=1):.3f}" for losses in (constant, decayed))
+        rows.append((rate, before, after, f"{less.mean():+.3f} ± {less.std(ddof=1):.3f}", f"{flat[rate]:.2f}"))
+        told.append(f"{rate}: {before} → {after}")
+    plateaus = [rate for rate in RATES if flat[rate] > 0.95]
+    worse = [rate for rate in RATES if gains[rate] < -2]
     report.say(
-        "Whether decay helps depends on the learning rate. The loss after the last epoch, constant rate and cosine decay: "
-        f"{told}. At 1 the training stalls: its loss changes by {wobble[jumping]:.2f} an epoch, and decay ends that. At 0.1 the "
-        "loss is still falling, and decay only makes the steps too short. At 0.5 the two are close."
+        "Does decay help? Line 163 says: *consider decaying it over epochs if training plateaus*. The loss after the last epoch, "
+        f"mean ± standard deviation over the {REPEATS} trainings, and of their differences; and the mean loss of the last 20 "
+        "epochs over that of the 20 before, which is 1 on a plateau:"
     )
+    report.table(("rate", "constant", "cosine decay", "gained by decay", "last 20 epochs / 20 before"), rows)
+    report.say(
+        f"On a plateau (more than 0.95) is {', '.join(plateaus) or 'none of them'}. In standard errors of the difference decay "
+        f"gains {', '.join(f'{gain:.1f} at {rate}' for rate, gain in gains.items())}; less than 2 may be chance. Where the loss is "
+        "still falling, smaller steps come too early. What decay does for sure is to end the jumps: at lr 1 the loss changes by "
+        f"{wobble['lr 1']:.3f} an epoch at the end, with decay by {wobble['lr 1, cosine decay']:.4f}."
+    )
+    calmer = wobble["lr 1, cosine decay"] < wobble["lr 1"] / 5
     report.claim(
         "l. 163",
         "consider decaying it over epochs if training plateaus",
-        f"last train loss, {told}",
-        losses[jumping][1] < losses[jumping][0] and losses[falling][1] > losses[falling][0],
+        f"last train loss without and with: {'; '.join(told)}",
+        any(gains[rate] > 2 for rate in plateaus),
+        correction=f"it ends the jumps of lr 1; no plateau here; at {' and '.join(worse)}, where the loss falls, it costs"
+        if calmer and worse and not plateaus
+        else "",
     )
-
-
-def training_part(run: tg.History) -> tg.History:
-    """The history of the rows of the training alone: fewer curves in one picture."""
-    part = tg.History(run.name)
-    part.extend(epoch=run.at, train_loss=run["train_loss"], train_accuracy=run["train_accuracy"])
-    return part
-
-
-def figure_of(runs: list[tg.History]) -> Any:
-    """Loss and accuracy of several runs, a little smaller than tg.plots makes them."""
-    panels = seed_004_pictures.axes(10, 3.6, 2)
-    tg.plots.histories(runs, ax=panels)
-    for ax in panels:
-        ax.get_legend().remove()
-    handles, labels = panels[0].get_legend_handles_labels()
-    panels[0].figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize="small")
-    return panels[0].figure
 
 
 # --- L2 and clipping ----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,18 +15,19 @@ Array = NDArray[Any]
 
 
 class Parts(NamedTuple):
-    """Images ``(m, c, h, w)`` in float32, standardised, and labels ``(m,)``: a part to train on, and one to test on."""
+    """Images ``(m, c, h, w)`` in float32, standardised, and labels ``(m,)``: a part to train on, one to test on; the classes."""
 
     X: Array
     y: Array
     X_test: Array
     y_test: Array
+    classes: Sequence[str]
 
 
-def standardised(X: Array, y: Array, X_test: Array, y_test: Array) -> Parts:
+def standardised(X: Array, y: Array, X_test: Array, y_test: Array, classes: Sequence[str]) -> Parts:
     """Each pixel shifted to the mean 0 over the training images; all divided by one number, so that faint pixels stay faint."""
     rows = tg.data.standardise(X, X_test, common_scale=True)
-    return Parts(rows[0].reshape(X.shape), y, rows[1].reshape(X_test.shape), y_test)
+    return Parts(rows[0].reshape(X.shape), y, rows[1].reshape(X_test.shape), y_test, classes)
 
 
 def small_cnn(channels: int, side: int, classes: int, widths: tuple[int, int, int], rng: np.random.Generator) -> nn.Sequential:
@@ -45,16 +47,22 @@ def small_cnn(channels: int, side: int, classes: int, widths: tuple[int, int, in
 def trained(
     model: nn.Module, parts: Parts, optimizer: optim.Optimizer, epochs: int, batch_size: int, rng: np.random.Generator, name: str
 ) -> tg.History:
-    """Train on mini-batches by compiled steps; loss and accuracy of both parts after every epoch.
+    """Train on mini-batches by compiled steps; loss and accuracy of both parts, train and test, after every epoch.
 
-    The learning rate falls along half a cosine to nought; an MLP gets its images flattened.
+    The learning rate falls along half a cosine to nought; an MLP gets its images flattened. The test images choose nothing.
     """
     X, X_test = (inputs(model, part) for part in (parts.X, parts.X_test))
-    return tg.fit(
+    found = tg.fit(
         model, X, parts.y, validation_data=(X_test, parts.y_test), loss=nn.cross_entropy, optimizer=optimizer, epochs=epochs,
         batch_size=batch_size, schedule=optim.CosineAnnealingLR(optimizer, epochs), metrics=["accuracy"], rng=rng, compile=True,
-        running=True, progress=False, history=tg.History(name),
+        progress=False,
     )  # fmt: skip
+    history = tg.History(name)
+    names = {"train_loss": "train_loss", "validation_loss": "test_loss"}
+    names |= {"train_accuracy": "train_accuracy", "validation_accuracy": "test_accuracy"}
+    for k, epoch in enumerate(found.at):
+        history.record(epoch=epoch, **{ours: found[theirs][k] for theirs, ours in names.items()})
+    return history
 
 
 def inputs(model: nn.Module, X: Array) -> Array:
@@ -65,11 +73,6 @@ def inputs(model: nn.Module, X: Array) -> Array:
 def logits(model: nn.Module, X: Array) -> Array:
     """What the model says of images, without a graph."""
     return np.asarray(tg.train.predict(model, inputs(model, X), batch_size=256))
-
-
-def accuracy(model: nn.Module, X: Array, y: Array) -> float:
-    """The share of images whose largest logit is that of the label."""
-    return float(np.mean(logits(model, X).argmax(axis=1) == y))
 
 
 def shifted(X: Array, pixels: int) -> Array:
