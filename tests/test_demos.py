@@ -129,6 +129,13 @@ def test_pictures_are_saved_and_shown(report):
     assert "![a square](graph.svg)\n\n![an axis](axes.png)" in written(report)
 
 
+def test_a_figure_needs_matplotlib_and_says_so(monkeypatch):
+    assert REPORT.figure(4, 3).get_size_inches().tolist() == [4, 3]
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtraError, match=r"a demo needs the package 'matplotlib'.*tinygrad_mlp\[demos\]"):
+        REPORT.figure(4, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
