@@ -79,8 +79,13 @@ def max_spread(y: Array, m: Array, x: Array, *, size: Any, stride: Any, padding:
     found = hits(m, x, places)
     share, finite = over_ties(y, found, places), bool(np.all(np.isfinite(y)))
     out = np.zeros(x.shape, y.dtype)
+    size, stride, _, _ = pool_settings(x, size, stride, padding)
+    apart = all(s >= k for s, k in zip(stride, size, strict=True))  # each entry is in one window at most: nothing to add up
     for hit, (_, at, where) in zip(found, places, strict=True):
-        out[at] += masked(share[where], hit, finite)
+        if apart and finite:
+            np.multiply(share[where], hit, out=out[at])
+        else:
+            out[at] += masked(share[where], hit, finite)
     return out
 
 
