@@ -32,7 +32,8 @@ def main() -> int:
     report.say(
         """`tg.play` makes a page of a computation: one file, without a server and without a network, that opens in any browser.
         → and ← go through the forward pass in the order of execution, and through the backward pass in exactly the reverse;
-        space plays. Each step says the formula, the gradient that arrives, and what goes to each input. `?` shows all keys."""
+        space plays. Each step says the formula, the gradient that arrives, and what goes to each input. `?` shows all keys.
+        The pages are written to the folder of the run; `docs/drawing.md` shows such ones."""
     )
     report.heading("An expression")
     a, b, c, f = (tg.Tensor(value, requires_grad=True) for value in (2.0, -3.0, 10.0, -0.2))
@@ -43,9 +44,9 @@ def main() -> int:
     report.keep("expression.html", "open this file in a browser")
     report.picture("expression", page, "The graph that the page plays: d and e have two users each")
     report.say(
-        """[Open the page](expression.html). d and e have two users each, so each gets two contributions, and passes its gradient
-        on when both have come. The box "naive recursive order" plays what happens without that: a plain recursion passes on
-        what has arrived so far, and ends with wrong gradients, which the page shows beside the right ones."""
+        """The page is the file `expression.html`. d and e have two users each, so each gets two contributions, and passes its
+        gradient on when both have come. The box "naive recursive order" plays what happens without that: a plain recursion passes
+        on what has arrived so far, and ends with wrong gradients, which the page shows beside the right ones."""
     )
     gradients = tg.gradients(L, [a, b, c, f])
     numbers = zip("abcf", (a, b, c, f), gradients, strict=True)
@@ -61,7 +62,7 @@ def main() -> int:
     report.keep("network.html", "open this file in a browser")
     report.picture("network", page, "A network with one hidden layer, as the page draws it")
     report.say(
-        """[Open the page](network.html). The panel of a box shows its value and its gradient as numbers, a heat map, a
+        """The page is the file `network.html`. The panel of a box shows its value and its gradient as numbers, a heat map, a
         histogram, and the line of the program. *Compare* shows autograd's gradients beside those of the hand-written backprop:"""
     )
     report.show(compared)

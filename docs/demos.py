@@ -77,13 +77,13 @@ def write(name: str, out: Path, full: bool) -> None:
     folder = PAGES / stem(name, full)
     PAGES.mkdir(exist_ok=True)
     text = page(name, out, full)
-    (out / "report.md").unlink()
     with tempfile.TemporaryDirectory(dir=PAGES, prefix=".") as ready:
-        shutil.copytree(out, Path(ready) / "new")
+        new = Path(ready) / "new"  # without the pages that play: copies of viz/page, which would grow old in the repository
+        shutil.copytree(out, new, ignore=shutil.ignore_patterns("report.md", "*.html"))
         if folder.exists():
             folder.rename(Path(ready) / "old")
-        if any(out.iterdir()):
-            (Path(ready) / "new").rename(folder)
+        if any(new.iterdir()):
+            new.rename(folder)
     (PAGES / f"{folder.name}.md").write_text(text, encoding="utf-8")
 
 

@@ -248,3 +248,18 @@ def test_a_page_has_links_to_its_folder_and_says_what_made_it(tmp_path):
     text = PAGES.page("seed_003", tmp_path, full=True)
     assert "![c](seed_003_full/a.png) [p](seed_003_full/graph.html) [d](../doctor.md) [h](https://x.org/a.png)" in text
     assert "python demos/seed_003.py --full --data-dir DIR" in text
+
+
+def test_a_page_takes_the_place_of_the_old_one_with_its_pictures_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(PAGES, "PAGES", tmp_path / "pages")
+    old, out = tmp_path / "pages" / "demo", tmp_path / "out"
+    old.mkdir(parents=True)
+    (old / "gone.png").write_bytes(b"old")
+    out.mkdir()
+    (out / "report.md").write_text("# T\n\n![c](a.png)\n", encoding="utf-8")
+    (out / "a.png").write_bytes(b"new")
+    (out / "play.html").write_text("a page that plays", encoding="utf-8")
+    PAGES.write("demo", out, full=False)
+    assert [path.name for path in old.iterdir()] == ["a.png"]
+    assert "![c](demo/a.png)" in (tmp_path / "pages" / "demo.md").read_text(encoding="utf-8")
+    assert sorted(path.name for path in (tmp_path / "pages").iterdir()) == ["demo", "demo.md"]
