@@ -13,15 +13,24 @@ ALIGNMENT = 64
 
 
 class Arena:
-    """Plans places in a block of memory: the smallest free gap that is large enough, else at the end."""
+    """Plans places in a block of memory: the smallest free gap that is large enough, else at the end.
+
+    What is written once, when a program is bound, must be found there in every call: a lasting place is no gap that a value of
+    the same call has left, and never becomes one.
+    """
 
     def __init__(self) -> None:
         self.size = 0
         self.gaps: list[tuple[int, int]] = []  # (start, length), in order
+        self.lasting: set[int] = set()
 
-    def take(self, nbytes: int) -> int:
+    def take(self, nbytes: int, lasting: bool = False) -> int:
         """The offset of a free place of so many bytes."""
         need = -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT
+        if lasting:
+            self.lasting.add(self.size)
+            self.size += need
+            return self.size - need
         fitting = [(length, start) for start, length in self.gaps if length >= need]
         if fitting:
             length, start = min(fitting)
@@ -37,8 +46,9 @@ class Arena:
         return self.size - need
 
     def give(self, start: int, nbytes: int) -> None:
-        """Free a place that was taken."""
-        self.insert(start, -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT)
+        """Free a place that was taken; a lasting one stays."""
+        if start not in self.lasting:
+            self.insert(start, -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT)
 
     def insert(self, start: int, length: int) -> None:
         """Add a gap, joined with its neighbours."""

@@ -11,7 +11,7 @@ from ..chainrule.expression import Writer
 from ..dispatch import is_numpys
 from ..symbols import Symbol, ancestors
 from .memory import VIEWS, Memory
-from .program import Program, bound, flattened, same
+from .program import Binding, Program, bound, flattened, same
 
 __all__ = ["Builder"]
 
@@ -26,7 +26,7 @@ class Builder(Memory):
     ) -> Program:
         """The program that computes the outputs and returns what ``result`` writes."""
         symbols = ancestors([*outputs, *(s for s, _, _ in self.targets)])
-        self.target = {s: (wish, make) for s, wish, make in reversed(self.targets)}
+        self.target = {s: (wish, binding) for s, wish, binding in reversed(self.targets)}
         order = [s for s in symbols if s.op is not None]
         self.uses = dict.fromkeys(symbols, 0)
         for i, s in enumerate(order):
@@ -53,9 +53,9 @@ class Builder(Memory):
                     self.lines[start:] = [quiet, *(f"    {line}" for line in self.lines[start:])]
                 self.check(s)
             self.release(order, s, i)
-        for s, wish, make in self.targets:
-            if self.target[s] != (wish, make) or s not in self.done or not self.in_target(s):
-                place = self.bind(wish, make)
+        for s, wish, binding in self.targets:
+            if self.target[s] != (wish, binding) or s not in self.done or s not in self.placed:
+                place = self.bind(wish, binding)
                 if s.fill is not None and s.fill == 0:
                     self.lines.append(f"{place}[...] = 0")
                 elif self.name.get(s) != place:
@@ -79,10 +79,6 @@ class Builder(Memory):
             if value is s or (s is None and value.op is None):
                 more = "".join(f", {x!r}" for x in extra)
                 self.lines.append(f"{self.function(function, function.__name__)}({self.text(value)}{more})")
-
-    def in_target(self, s: Symbol) -> bool:
-        """Whether s was computed into the array that it was wanted in."""
-        return s in self.placed
 
     def leaf(self, s: Symbol) -> None:
         """The name of an input that is not an argument: an array that exists, or the array that a Tensor has at the time."""
@@ -116,7 +112,7 @@ class Builder(Memory):
             x, params = s.inputs[0], s.params
             name = self.name[s] = self.names.give(s, wish if op.name != "permute_dims" else f"{self.name[x]}_T")
             source = self.name[x]
-            self.bindings[name] = lambda env: op.forward(env[source], **params)
+            self.bindings[name] = Binding(lambda env: op.forward(env[source], **params), view_of=source)
             self.dummy[s] = op.forward(self.dummy[x], **params)
         elif self.has_output(s):
             self.into_buffer(s, i, wish)

@@ -13,7 +13,7 @@ import numpy as np
 from ..kernels.losses import check_labels
 from ..symbols import Symbol, ancestors
 from .builder import Builder
-from .program import Make, bound, flattened, in_arena, piece, same, transpose
+from .program import Binding, bound, flattened, in_arena, instead, piece, same, transpose
 
 __all__ = ["FastBuilder"]
 
@@ -40,10 +40,10 @@ class FastBuilder(Builder):
     def __init__(
         self,
         arguments: Sequence[Symbol],
-        static: Mapping[Symbol, Make],
-        targets: Sequence[tuple[Symbol, str, Make]],
-        pairs: Mapping[Symbol, tuple[Symbol, Make]],
-        couples: Mapping[Symbol, tuple[Symbol, Make]],
+        static: Mapping[Symbol, Binding],
+        targets: Sequence[tuple[Symbol, str, Binding]],
+        pairs: Mapping[Symbol, tuple[Symbol, Binding]],
+        couples: Mapping[Symbol, tuple[Symbol, Binding]],
         *,
         wishes: Mapping[Symbol, str] | None = None,
         weights: Mapping[Symbol, Symbol] | None = None,
@@ -88,25 +88,25 @@ class FastBuilder(Builder):
             x, w, b = s.inputs
             if x in self.copied:
                 self.copy_with_row(x)
-            if x in self.extra_row and self.pairs.get(w, (None,))[0] is b:
+            if x in self.with_row and self.pairs.get(w, (None,))[0] is b:
                 self.allocate(s, i, wish)
                 if not self.dummy[s].flags.c_contiguous or self.dummy[s].flags.f_contiguous:
-                    self.lines.append(f"{self.whole_weights(w)}({self.stored(x)}, {self.turned(s)})")
+                    self.lines.append(f"{self.whole_weights(w)}({self.with_row[x]}, {self.turned(s)})")
                 else:
-                    product = self.method(f"{self.stored(x)}_T_dot", bound(self.stored(x), turned=True))
+                    product = self.method(f"{self.with_row[x]}_T_dot", bound(self.with_row[x], turned=True))
                     self.lines.append(f"{product}({self.whole_name(w)}, {self.name[s]})")
                 return
         couple = self.couples.get(s)
         if couple is not None and s in self.target and s not in self.placed:
-            db, make = couple
+            db, binding = couple
             left, d = s.inputs
             x = left.inputs[0] if left.op is not None and left.op.name == "permute_dims" else None
-            if x in self.extra_row and db in self.target and self.is_sum_of(db, d):
+            if x in self.with_row and db in self.target and self.is_sum_of(db, d):
                 self.allocate(s, i, wish)
                 self.allocate(db, i, self.target[db][0])
                 self.done.add(db)
-                both = self.bind(f"{self.name[s]}_{self.name[db]}", make)
-                product = self.method(f"{self.stored(x)}_dot", bound(self.stored(x)))
+                both = self.bind(f"{self.name[s]}_{self.name[db]}", binding)
+                product = self.method(f"{self.with_row[x]}_dot", bound(self.with_row[x]))
                 self.lines.append(f"{product}({self.text(d)}, {both})")
                 return
         w = self.weights.get(s)
@@ -126,7 +126,7 @@ class FastBuilder(Builder):
         name = self.name[w]
         for i in range(0, w.shape[0], rows):
             n = min(rows, w.shape[0] - i)
-            part = self.bind(f"{name}_rows{i}", piece(name, i, i + n))
+            part = self.bind(f"{name}_rows{i}", instead(piece(name, i, i + n)))
             change = self.bind("change", in_arena(start, (n, w.shape[1]), w.dtype))
             self.lines += [f"{matmul}({x}[{i}:{i + n}], {d}, {change})", f"{add}({part}, {change}, {part})"]
         self.arena.give(start, nbytes)
@@ -137,23 +137,18 @@ class FastBuilder(Builder):
         """Copy a small argument to where it has a row of ones."""
         self.copied.discard(x)
         m, n = x.shape
-        start = self.arena.take((n + 1) * m * x.dtype.itemsize)
+        start = self.arena.take((n + 1) * m * x.dtype.itemsize, lasting=True)
         name = self.name[x]
-        stored = self.buffer[x] = self.bind(f"{name}_stored", in_arena(start, (n + 1, m), x.dtype, row_of_ones=True))
+        stored = self.with_row[x] = self.bind(f"{name}_stored", in_arena(start, (n + 1, m), x.dtype, row_of_ones=True))
         turned = self.bind(f"{name}_copy_T", piece(stored, 0, -1))
         self.lines.append(f"{self.function(np.copyto, 'copyto')}({turned}, {name}.T)")
         self.transposed[x] = turned
         self.name[x] = self.bind(f"{name}_copy", transpose(stored, without_last=True))
         self.dummy[x] = self.blank((n, m), x.dtype).T
-        self.extra_row.add(x)
 
     def is_sum_of(self, db: Symbol, d: Symbol) -> bool:
         """Whether db is the sum of the rows of d."""
         return db.op is not None and db.op.name == "sum" and db.inputs[0] is d and db.params["axis"] in (0, (0,))
-
-    def stored(self, x: Symbol) -> str:
-        """The name of the whole buffer of a value with a row of ones."""
-        return self.buffer[x]
 
     def whole_name(self, w: Symbol) -> str:
         """Weights and bias as one matrix."""
@@ -178,12 +173,12 @@ class FastBuilder(Builder):
         last = i if dx is None else self.position[dx]
         own = x in self.space and self.last[x] <= last and self.uses[x] <= 1 + (dx is not None)
         own = own and self.dummy[x].flags.f_contiguous
+        z = self.new_name("z")
         if own:
-            z = self.turned(x)
+            self.bindings[z] = instead(transpose(source))
         else:
-            z = self.bind("z", in_arena(self.arena.take(m * n * dtype.itemsize), (n, m), dtype))
+            self.bindings[z] = in_arena(self.arena.take(m * n * dtype.itemsize), (n, m), dtype)
             self.lines.append(f"{self.function(np.copyto, 'copyto')}({z}, {self.turned(x)})")
-            own = False
         flat = self.bind(f"{z}_flat", flattened(z))
         total, logs = (self.bind(title, in_arena(self.arena.take(m * dtype.itemsize), (m,), dtype)) for title in ("total", "logs"))
         rows = self.bind("rows", same(np.arange(m)))
@@ -202,8 +197,8 @@ class FastBuilder(Builder):
             "except (ValueError, TypeError):",
             f"    {refuse}({labels}, ({m}, {n}))",
             "    raise",
-            f"{maximum_reduce}({z}, 0, None, {total})",
-            f"{subtract}({z}, {total}, {z})",
+            f"{maximum_reduce}({self.turned(x) if own else z}, 0, None, {total})",
+            f"{subtract}({self.turned(x) if own else z}, {total}, {z})",
             f"picked = {flat}[at]",
             f"{exp}({z}, {z})",
             f"{add_rows}({z}, {total})",
@@ -226,12 +221,9 @@ class FastBuilder(Builder):
             f"{flat}[at] -= {factor}",
         ]
         if own:
-            self.name[dx], self.dummy[dx], self.space[dx] = source, self.dummy[x], self.space.pop(x)
-            if x in self.extra_row:
-                self.extra_row.add(dx)
-        else:
-            self.name[dx] = self.bind("dz", transpose(z))
-            self.dummy[dx] = self.blank((n, m), dtype).T
+            self.space[dx] = self.space.pop(x)
+        self.name[dx] = self.bind("dz", transpose(z))
+        self.dummy[dx] = self.blank((n, m), dtype).T
         self.transposed[dx] = z
         self.done.add(dx)
 

@@ -12,7 +12,7 @@ from ..chainrule.names import Names
 from ..kernels.shapes import Array
 from ..symbols import Symbol
 from .arena import Arena
-from .program import Make, in_arena, lookup, same, transpose
+from .program import Binding, in_arena, instead, lookup, same, transpose
 
 __all__ = ["VIEWS", "Memory"]
 
@@ -46,8 +46,8 @@ class Memory:
     def __init__(
         self,
         arguments: Sequence[Symbol],
-        static: Mapping[Symbol, Make],
-        targets: Sequence[tuple[Symbol, str, Make]],
+        static: Mapping[Symbol, Binding],
+        targets: Sequence[tuple[Symbol, str, Binding]],
         *,
         wishes: Mapping[Symbol, str] | None = None,
         prefer: Mapping[Symbol, Symbol] | None = None,
@@ -62,7 +62,7 @@ class Memory:
         self.name: dict[Symbol, str] = {}
         self.lines: list[str] = []
         self.notes: list[str] = []
-        self.bindings: dict[str, Make] = {}
+        self.bindings: dict[str, Binding] = {}
         self.dummy: dict[Symbol, Array] = {}
         self.arena = Arena()
         self.space: dict[Symbol, tuple[int, int]] = {}
@@ -72,15 +72,14 @@ class Memory:
         self.transposed: dict[Symbol, str] = {}
         self.done: set[Symbol] = set()
         self.live: list[str] = []
-        self.extra_row: set[Symbol] = set()
+        self.with_row: dict[Symbol, str] = {}  # values that have a row of ones beside them, and the name of the whole
         self.owned = set(owned)
         self.placed: set[Symbol] = set()
-        self.buffer: dict[Symbol, str] = {}
         self.checks: list[tuple[Callable[..., None], Symbol, tuple[Any, ...]]] = []
         self.partners: dict[Symbol, list[Symbol]] = {}
         self.position: dict[Symbol, int] = {}
         self.untouched = np.empty(0, np.uint8)
-        self.target: dict[Symbol, tuple[str, Make]] = {}
+        self.target: dict[Symbol, tuple[str, Binding]] = {}
         self.last: dict[Symbol, int] = {}
         self.uses: dict[Symbol, int] = {}
 
@@ -88,16 +87,16 @@ class Memory:
         """A name that is free."""
         return self.names.give(object.__new__(Symbol), wish)
 
-    def bind(self, wish: str, make: Make) -> str:
+    def bind(self, wish: str, binding: Binding) -> str:
         """A name for something that is made before the program runs."""
         name = self.new_name(wish)
-        self.bindings[name] = make
+        self.bindings[name] = binding
         return name
 
-    def method(self, wish: str, make: Make) -> str:
+    def method(self, wish: str, binding: Binding) -> str:
         """The name of a bound method; the user may have a value of the wished-for name."""
         if wish not in self.methods:
-            self.methods[wish] = self.bind(wish, make)
+            self.methods[wish] = self.bind(wish, binding)
         return self.methods[wish]
 
     def function(self, f: Any, name: str) -> str:
@@ -182,9 +181,9 @@ class Memory:
         """A place for the result, and its name."""
         shape, dtype = s.shape, s.dtype
         if s in self.target and s not in self.placed:
-            title, make = self.target[s]
+            title, binding = self.target[s]
             name = self.name[s] = self.names.give(s, title)
-            self.bindings[name] = make
+            self.bindings[name] = binding
             self.dummy[s] = self.blank(shape, dtype)
             self.placed.add(s)
             return name
@@ -197,13 +196,14 @@ class Memory:
         name = self.name[s] = self.names.give(s, wish)
         if over is not None:
             source = self.name[over]
-            self.bindings[name] = lookup(source)
+            if over in self.with_row:
+                self.with_row[s] = self.bind(f"{name}_stored", instead(lookup(self.with_row[over])))
+                self.bindings[name] = transpose(self.with_row[s], without_last=True)
+            else:
+                self.bindings[name] = instead(lookup(source))
             self.dummy[s] = self.dummy[over]
             if over in self.space:
                 self.space[s] = self.space.pop(over)
-            if over in self.extra_row:
-                self.extra_row.add(s)
-                self.buffer[s] = self.buffer[over]
             self.notes.append(f"{name}: in the place of {source}")
             return name
         columns = len(shape) == 2 and self.keeps_columns(s)
@@ -211,17 +211,17 @@ class Memory:
         extra = columns and self.wants_row(s)
         if extra:
             nbytes += shape[0] * dtype.itemsize
-            self.extra_row.add(s)
-        start = self.arena.take(nbytes)
+        start = self.arena.take(nbytes, lasting=extra)
         self.space[s] = (start, nbytes)
         stored = shape[::-1] if columns else shape
-        full = (stored[0] + 1, stored[1]) if extra else stored
-        make = in_arena(start, full, dtype, extra)
+        buffer = in_arena(start, (stored[0] + 1, stored[1]) if extra else stored, dtype, extra)
         if columns:
-            self.buffer[s] = self.bind(f"{name}_stored", make)
-            self.bindings[name] = transpose(self.buffer[s], without_last=extra)
+            whole = self.bind(f"{name}_stored", buffer)
+            self.bindings[name] = transpose(whole, without_last=extra)
+            if extra:
+                self.with_row[s] = whole
         else:
-            self.bindings[name] = make
+            self.bindings[name] = buffer
         self.dummy[s] = self.blank(stored, dtype).T if columns else self.blank(shape, dtype)
         self.notes.append(f"{name}: {shape} {dtype}, bytes {start} to {start + nbytes}")
         return name
@@ -254,9 +254,7 @@ class Memory:
         """Free the places of values that have been used for the last time."""
         for x in {self.root(x): None for x in (*s.operands(), s)}:
             if self.last.get(x, i) <= i and x in self.space:
-                place = self.space.pop(x)
-                if x not in self.extra_row:  # whose ones must stay
-                    self.arena.give(*place)
+                self.arena.give(*self.space.pop(x))
 
 
 def may_be_view(x: Symbol) -> bool:

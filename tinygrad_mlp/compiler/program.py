@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .arena import aligned
 
-__all__ = ["Env", "Make", "Program", "bound", "flattened", "in_arena", "lookup", "piece", "same", "transpose"]
+__all__ = ["Binding", "Env", "Program", "bound", "flattened", "in_arena", "instead", "lookup", "piece", "same", "transpose"]
 
 Env = dict[str, Any]
 """What names stand for."""
 
-Make = Callable[[Env], Any]
-"""How to find, or to make, what a name stands for, given the names before it."""
+
+class Binding(NamedTuple):
+    """How to find, or to make, what a name stands for, given the names before it.
+
+    A name stands for one value. Two names share memory where one is a view of the other, the same value, or where its value has
+    taken the place of the other's, which nobody reads any more. The tests check each program that they compile by these facts.
+    """
+
+    make: Callable[[Env], Any]
+    view_of: str | None = None
+    in_place_of: str | None = None
+
 
 ARENA, LENGTH = "__arena__", "__length__"
 
@@ -31,7 +41,7 @@ class Program:
     """
 
     def __init__(
-        self, source: str, arguments: Sequence[str], bindings: Mapping[str, Make], nbytes: int, notes: Sequence[str]
+        self, source: str, arguments: Sequence[str], bindings: Mapping[str, Binding], nbytes: int, notes: Sequence[str]
     ) -> None:
         self.source, self.arguments, self.bindings = source, list(arguments), dict(bindings)
         self.nbytes, self.notes = nbytes, list(notes)
@@ -44,47 +54,55 @@ class Program:
 
     def bind(self, given: Env) -> Callable[..., Any]:
         """The function, with buffers of its own, and with the given arrays in the places of parameters and gradients."""
-        env: Env = dict(given)
-        env["np"] = np
-        env[ARENA] = aligned(self.nbytes)
-        for name, make in self.bindings.items():
-            env[name] = make(env)
+        env = self.environment(given)
         exec(compile(self.source, "<tinygrad_mlp.compile>", "exec"), env)  # noqa: S102  # our own text: names and numbers
         function: Callable[..., Any] = env["run"]
         return function
 
+    def environment(self, given: Env) -> Env:
+        """What all names stand for: new buffers, and what was given."""
+        env: Env = {**given, "np": np, ARENA: aligned(self.nbytes)}
+        for name, binding in self.bindings.items():
+            env[name] = binding.make(env)
+        return env
 
-def same(x: Any) -> Make:
+
+def same(x: Any) -> Binding:
     """x itself."""
-    return lambda env: x
+    return Binding(lambda env: x)
 
 
-def piece(name: str, start: int = 0, stop: int | None = None) -> Make:
-    """Some rows of an array; all of them by default."""
-    return lambda env: env[name][start:stop]
-
-
-def flattened(name: str) -> Make:
-    """A contiguous array as one axis."""
-    return lambda env: env[name].reshape(-1)
-
-
-def lookup(name: str) -> Make:
+def lookup(name: str) -> Binding:
     """What another name stands for."""
-    return lambda env: env[name]
+    return Binding(lambda env: env[name], view_of=name)
 
 
-def transpose(name: str, without_last: bool = False) -> Make:
+def piece(name: str, start: int = 0, stop: int | None = None) -> Binding:
+    """Some rows of an array."""
+    return Binding(lambda env: env[name][start:stop], view_of=name)
+
+
+def flattened(name: str) -> Binding:
+    """A contiguous array as one axis."""
+    return Binding(lambda env: env[name].reshape(-1), view_of=name)
+
+
+def transpose(name: str, without_last: bool = False) -> Binding:
     """The transpose, of an array without its last row if that is one of ones."""
-    return lambda env: env[name][:-1].T if without_last else env[name].T
+    return Binding(lambda env: env[name][:-1].T if without_last else env[name].T, view_of=name)
 
 
-def bound(name: str, title: str = "dot", turned: bool = False) -> Make:
+def bound(name: str, title: str = "dot", turned: bool = False) -> Binding:
     """A method of an array, or of its transpose."""
-    return lambda env: getattr(env[name].T if turned else env[name], title)
+    return Binding(lambda env: getattr(env[name].T if turned else env[name], title), view_of=name)
 
 
-def in_arena(start: int, shape: tuple[int, ...], dtype: np.dtype[Any], row_of_ones: bool = False) -> Make:
+def instead(view: Binding) -> Binding:
+    """The place of another value, or of a part of it, for a new one."""
+    return Binding(view.make, in_place_of=view.view_of)
+
+
+def in_arena(start: int, shape: tuple[int, ...], dtype: np.dtype[Any], row_of_ones: bool = False) -> Binding:
     """A buffer; with a row of ones as its last. A flat one is cut where the program is bound to shorter pieces."""
     nbytes = int(np.prod(shape, dtype=int)) * dtype.itemsize
 
@@ -94,4 +112,4 @@ def in_arena(start: int, shape: tuple[int, ...], dtype: np.dtype[Any], row_of_on
             memory[-1] = 1
         return memory[: env[LENGTH]] if LENGTH in env else memory
 
-    return make
+    return Binding(make)

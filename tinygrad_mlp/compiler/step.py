@@ -24,7 +24,7 @@ from .fast import FastBuilder
 from .flat import Flat
 from .lowering import lowered, new_trace
 from .parts import Parts
-from .program import Make, Program
+from .program import Binding, Program
 from .update import BLOCK, Factor, update_of
 
 __all__ = ["Step"]
@@ -237,20 +237,20 @@ def number(b: Builder, loss: Symbol) -> str:
     return f"{b.text(loss)}.item()" if loss.shape else f"float({b.text(loss)})"
 
 
-def flat_part(which: str, place: slice, shape: tuple[int, ...]) -> Make:
+def flat_part(which: str, place: slice, shape: tuple[int, ...]) -> Binding:
     """How to find a part of the flat array of the values or of the gradients."""
-    return lambda env: getattr(env["flat"], which)[place].reshape(shape)
+    return Binding(lambda env: getattr(env["flat"], which)[place].reshape(shape))
 
 
-def part(flat: Flat, i: int, which: str) -> Make:
+def part(flat: Flat, i: int, which: str) -> Binding:
     """How to find the part that belongs to a parameter."""
     return flat_part(which, flat.places[i], flat.parameters[i].shape)
 
 
 def layers(flat: Flat, parameters: list[Symbol], gradients: list[Symbol]) -> tuple[dict[Any, Any], dict[Any, Any]]:
     """The weights whose bias lies directly behind them, each with the bias and with how to find both as one matrix."""
-    pairs: dict[Symbol, tuple[Symbol, Make]] = {}
-    couples: dict[Symbol, tuple[Symbol, Make]] = {}
+    pairs: dict[Symbol, tuple[Symbol, Binding]] = {}
+    couples: dict[Symbol, tuple[Symbol, Binding]] = {}
     for i, (w, b) in enumerate(itertools.pairwise(parameters)):
         if len(w.shape) == 2 and b.shape == w.shape[1:] and flat.places[i].stop == flat.places[i + 1].start:
             place, shape = slice(flat.places[i].start, flat.places[i + 1].stop), (w.shape[0] + 1, w.shape[1])
