@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import program_memory
 import pytest
 from hypothesis import HealthCheck, settings
-
-from tinygrad_mlp.compiler.program import Env, Program
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,23 +27,10 @@ def examples(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(autouse=True)
-def memory_of_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+def memory_of_programs() -> Iterator[None]:
     """Every program that a test compiles runs under observation before its first call."""
-    bind = Program.bind
-
-    def bind_and_check(program: Program, given: Env) -> Callable[..., Any]:
-        run, checked = bind(program, given), False
-
-        def first(*args: Any) -> Any:
-            nonlocal checked
-            if not checked:
-                checked = True
-                program_memory.check(program, given, args)
-            return run(*args)
-
-        return first
-
-    monkeypatch.setattr(Program, "bind", bind_and_check)
+    with program_memory.watched():
+        yield
 
 
 @pytest.fixture

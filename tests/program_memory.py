@@ -9,9 +9,10 @@ none at all. What a name shares memory with is known from its :class:`Binding`; 
 from __future__ import annotations
 
 import ast
+import contextlib
 import copy
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from tinygrad_mlp.compiler.program import ARENA, Env, Program
 
-__all__ = ["MemoryFault", "check"]
+__all__ = ["MemoryFault", "check", "watched"]
 
 NOTHING, ONES = 0, 1
 
@@ -253,3 +254,27 @@ def check(program: Program, given: Env, args: tuple[Any, ...]) -> None:
         Checker(program, given, args).run()
     except Stopped:  # it will stop there again, in the call that follows
         return
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[None]:
+    """Every program that is bound meanwhile is checked before its first call."""
+    bind = Program.bind
+
+    def bind_and_check(program: Program, given: Env) -> Callable[..., Any]:
+        run, checked = bind(program, given), False
+
+        def first(*args: Any) -> Any:
+            nonlocal checked
+            if not checked:
+                checked = True
+                check(program, given, args)
+            return run(*args)
+
+        return first
+
+    Program.bind = bind_and_check  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Program.bind = bind  # type: ignore[method-assign]

@@ -101,7 +101,7 @@ class FastBuilder(Builder):
             db, binding = couple
             left, d = s.inputs
             x = left.inputs[0] if left.op is not None and left.op.name == "permute_dims" else None
-            if x in self.with_row and db in self.target and self.is_sum_of(db, d):
+            if x in self.with_row and db in self.target and db not in self.placed and self.is_sum_of(db, d):
                 self.allocate(s, i, wish)
                 self.allocate(db, i, self.target[db][0])
                 self.done.add(db)

@@ -251,9 +251,11 @@ def layers(flat: Flat, parameters: list[Symbol], gradients: list[Symbol]) -> tup
     """The weights whose bias lies directly behind them, each with the bias and with how to find both as one matrix."""
     pairs: dict[Symbol, tuple[Symbol, Binding]] = {}
     couples: dict[Symbol, tuple[Symbol, Binding]] = {}
+    first = {g: i for i, g in reversed(list(enumerate(gradients)))}
     for i, (w, b) in enumerate(itertools.pairwise(parameters)):
         if len(w.shape) == 2 and b.shape == w.shape[1:] and flat.places[i].stop == flat.places[i + 1].start:
             place, shape = slice(flat.places[i].start, flat.places[i + 1].stop), (w.shape[0] + 1, w.shape[1])
             pairs[w] = b, flat_part("value", place, shape)
-            couples[gradients[i]] = gradients[i + 1], flat_part("gradient", place, shape)
+            if first[gradients[i]] == i and first[gradients[i + 1]] == i + 1:  # equal gradients are computed once, for the first
+                couples[gradients[i]] = gradients[i + 1], flat_part("gradient", place, shape)
     return pairs, couples
