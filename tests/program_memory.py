@@ -20,16 +20,16 @@ from numpy.lib.array_utils import byte_bounds
 
 from tinygrad_mlp.compiler.program import ARENA, Env, Program
 
-__all__ = ["MemoryFault", "check", "watched"]
+__all__ = ["MemoryUseError", "check", "watched"]
 
 NOTHING, ONES = 0, 1
 
 
-class MemoryFault(AssertionError):
+class MemoryUseError(AssertionError):
     """A statement of a program reads or writes what it must not."""
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The program itself has raised something: a check of labels."""
 
 
@@ -131,7 +131,7 @@ class Checker:
             with np.errstate(all="ignore"):
                 exec(compile(ast.Module([node], []), "<statement>", "exec"), self.env)  # noqa: S102  # the program under test
         except Exception as error:
-            raise Stopped from error
+            raise StoppedError from error
         if out is not None:
             self.write(out, text)
         elif isinstance(node, ast.Assign):
@@ -172,7 +172,7 @@ class Checker:
         if not right.all():
             wrong = int(tags[~right].flat[0])
             whose = next((n for n, tag in self.tag_of.items() if tag == wrong), "nobody in this call")
-            raise MemoryFault(f"{text}\n    reads {name}, but {whose} was written there last, in\n{self.program.text}")
+            raise MemoryUseError(f"{text}\n    reads {name}, but {whose} was written there last, in\n{self.program.text}")
 
     def write(self, name: str, text: str) -> None:
         x = array_of(self.env[name])
@@ -183,7 +183,7 @@ class Checker:
         tags = block.of(x)
         if block.locked or (tags == ONES).any():
             what = "the caller's memory or a constant" if block.locked else "what is written only once"
-            raise MemoryFault(f"{text}\n    writes into {what}, in\n{self.program.text}")
+            raise MemoryUseError(f"{text}\n    writes into {what}, in\n{self.program.text}")
         tags[...] = self.tag(name)
 
     def no_overlap(self, node: ast.stmt, out: str, reads: list[str], text: str) -> None:
@@ -196,7 +196,7 @@ class Checker:
                 continue
             alike = x.__array_interface__["data"] == y.__array_interface__["data"] and x.strides == y.strides and x.shape == y.shape
             if not (isinstance(f, np.ufunc) and f.signature is None and alike):
-                raise MemoryFault(f"{text}\n    writes into {name} while it reads it, in\n{self.program.text}")
+                raise MemoryUseError(f"{text}\n    writes into {name} while it reads it, in\n{self.program.text}")
 
     def assigned(self, name: str, reads: list[str], before: dict[str, np.ndarray]) -> None:
         """A name that got its value while the program runs: a view of what was read, or new memory."""
@@ -247,12 +247,12 @@ def check(program: Program, given: Env, args: tuple[Any, ...]) -> None:
 
     Raises
     ------
-    MemoryFault
+    MemoryUseError
         If a statement reads or writes what it must not.
     """
     try:
         Checker(program, given, args).run()
-    except Stopped:  # it will stop there again, in the call that follows
+    except StoppedError:  # it will stop there again, in the call that follows
         return
 
 

@@ -28,9 +28,9 @@ import numpy as np
 import program_memory
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import Tensor, nn, optim
+from tinygrad_mlp import nn, optim
 
-__all__ = ["Difference", "train"]
+__all__ = ["DifferenceError", "train"]
 
 MULTIPLE, FLOOR = 8, 64
 """A compiled gradient may be this many times as far from the truth as the eager one, or so many ε of the largest gradient."""
@@ -282,7 +282,9 @@ class Network(nn.Module):
         self.heads = []
         for _ in range(1 if r.random() < 0.8 else 2):
             k = int(r.integers(2, 6))
-            self.heads.append([str(r.choice(kinds)), make.linear(n, k) if r.random() < 0.9 else nn.Sequential(make.linear(n, k)), k])
+            self.heads.append(
+                [str(r.choice(kinds)), make.linear(n, k) if r.random() < 0.9 else nn.Sequential(make.linear(n, k)), k]
+            )
         self.reduction = str(r.choice(["mean", "mean", "sum"]))
         self.penalty = float(r.choice([0, 0, 0, 0.01]))
         self.after = int(r.integers(6))
@@ -306,7 +308,7 @@ class Network(nn.Module):
             total = part if total is None else total + 0.5 * part
         if self.penalty:
             total = total + self.penalty * sum(np.sum(p**2) for p in self.parameters() if p.ndim > 1)
-        return [total, total * 2, total / 3, total, np.sqrt(total * total + 1), -(-total)][self.after]
+        return [total, total * 2, total / 3, total, np.sqrt(total * total + 1), 0 - (0 - total)][self.after]
 
     def batch(self, m: int, seed: Any, dtype: Any) -> list[Any]:
         r = np.random.default_rng([seed, 2])
@@ -347,7 +349,7 @@ def setting(seed: int) -> Setting:
     return Setting(dtype, optimizer, clip_norm, [m] if r.random() < 0.4 else [m, other, m])
 
 
-class Difference(AssertionError):
+class DifferenceError(AssertionError):
     """A compiled step that is not what the eager one is."""
 
 
@@ -380,7 +382,7 @@ def train(seed: int, data: int = 0) -> int:
 
     Raises
     ------
-    Difference
+    DifferenceError
         With the program's text.
     """
     s = setting(seed)
@@ -404,8 +406,11 @@ def train(seed: int, data: int = 0) -> int:
         oq.step()
         found = with_exact(*args)
         where = f"network {seed}, data {data}, step {i} of {s.rows}, {s.dtype}, {oq!r}, clip_norm {s.clip_norm}"
-        if not (found == loss and all(np.array_equal(p.array, q.array) for p, q in zip(exact.parameters(), eager.parameters(), strict=True))):
-            raise Difference(f"{where}: exact=True differs from the eager step\n{eager}\n{with_exact.source}")
+        if not (
+            found == loss
+            and all(np.array_equal(p.array, q.array) for p, q in zip(exact.parameters(), eager.parameters(), strict=True))
+        ):
+            raise DifferenceError(f"{where}: exact=True differs from the eager step\n{eager}\n{with_exact.source}")
         # within the rounding of an eager step
         before, state = [p.array.copy() for p in kept.parameters()], copy.deepcopy(ok.state_dict())
         give(here, before)
@@ -418,15 +423,22 @@ def train(seed: int, data: int = 0) -> int:
         mine = [p.grad.copy() if p.grad is not None else None for p in kept.parameters()]
         size = max([1.0, *(float(np.max(np.abs(t), initial=0)) for t in true if t is not None)])
         error = lambda g, t: float(np.max(np.abs(g - t), initial=0))  # noqa: E731
-        usual = max([abs(loss - truth) / max(1, abs(truth)), *(error(g, t) / size for g, t in zip(grads, true, strict=True) if t is not None)])
+        usual = max(
+            [
+                abs(loss - truth) / max(1, abs(truth)),
+                *(error(g, t) / size for g, t in zip(grads, true, strict=True) if t is not None),
+            ]
+        )
         allowed = (MULTIPLE * float(usual) + FLOOR * eps) * size
         if not abs(found - truth) <= (MULTIPLE * float(usual) + FLOOR * eps) * max(1, abs(truth)):
-            raise Difference(f"{where}: loss {found}, eager {loss}, in more digits {truth}\n{eager}\n{with_kept.source}")
+            raise DifferenceError(f"{where}: loss {found}, eager {loss}, in more digits {truth}\n{eager}\n{with_kept.source}")
         for (name, _), g, h, t in zip(kept.named_parameters(), mine, grads, true, strict=True):
             if (g is None) is not (t is None):
-                raise Difference(f"{where}: {name} has a gradient in one of the steps only\n{eager}\n{with_kept.source}")
+                raise DifferenceError(f"{where}: {name} has a gradient in one of the steps only\n{eager}\n{with_kept.source}")
             if t is not None and not error(g, t) <= allowed:
-                raise Difference(f"{where}: {name} is off by {error(g, t):.3g}, eager by {error(h, t):.3g}, allowed {allowed:.3g}\n{g}\n{t}\n{eager}\n{with_kept.source}")
+                raise DifferenceError(
+                    f"{where}: {name} is off by {error(g, t):.3g}, eager by {error(h, t):.3g}, allowed {allowed:.3g}\n{g}\n{t}\n{eager}\n{with_kept.source}"
+                )
         # the update, and the step without gradients
         twin = Network(seed, s.dtype)
         give(twin, before)
@@ -437,7 +449,7 @@ def train(seed: int, data: int = 0) -> int:
         ot.step()
         for (name, p), q in zip(kept.named_parameters(), twin.parameters(), strict=True):
             if not np.array_equal(p.array, q.array):
-                raise Difference(f"{where}: the update of {name} is not the optimiser's\n{with_kept.source}")
+                raise DifferenceError(f"{where}: the update of {name} is not the optimiser's\n{with_kept.source}")
         give(default, before)
         od.load_state_dict(state)
         found = with_default(*args)
@@ -446,7 +458,9 @@ def train(seed: int, data: int = 0) -> int:
             scale = max(float(np.max(np.abs(x), initial=0)) for x in (old, q.array))
             room = (allowed + 8 * eps * scale) if linear or s.clip_norm is not None else 0.0
             if not error(p.array, q.array) <= room:
-                raise Difference(f"{where}: {name} after the step without kept gradients is off by {error(p.array, q.array):.3g}\n{eager}\n{with_default.source}")
+                raise DifferenceError(
+                    f"{where}: {name} after the step without kept gradients is off by {error(p.array, q.array):.3g}\n{eager}\n{with_default.source}"
+                )
         steps += 1
     return steps
 
@@ -457,12 +471,12 @@ def attempt(seed: int, memory: bool = False) -> tuple[int, str, str]:
     try:
         with program_memory.watched() if memory else contextlib.nullcontext():
             return train(seed), "", ""
-    except Difference as difference:
+    except DifferenceError as difference:
         again = 0
         for data in (1, 2, 3):
             try:
                 train(seed, data)
-            except Difference:
+            except DifferenceError:
                 again += 1
         return 0, "difference" if again else "only with these data", str(difference)
     except Exception as error:
@@ -470,12 +484,16 @@ def attempt(seed: int, memory: bool = False) -> tuple[int, str, str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Train random networks with compiled and with eager steps; exit code 1 if they differ.")
+    parser = argparse.ArgumentParser(
+        description="Train random networks with compiled and with eager steps; exit code 1 if they differ."
+    )
     parser.add_argument("--count", type=int, default=400, help="how many networks (default: 400)")
     parser.add_argument("--seed", type=int, default=0, help="the number of the first one (default: 0)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--show", type=int, default=1, help="of how many failures the whole text is printed (default: 1)")
-    parser.add_argument("--memory", action="store_true", help="run every program under the checker of memory first, at twice the time")
+    parser.add_argument(
+        "--memory", action="store_true", help="run every program under the checker of memory first, at twice the time"
+    )
     parser.add_argument("--stop", action="store_true", help="stop at the first failure")
     options = parser.parse_args(argv)
     seeds = range(options.seed, options.seed + options.count)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+import types
 import warnings
 import weakref
 from collections.abc import Callable
@@ -527,6 +528,190 @@ def test_arrays_that_a_function_refers_to_are_read_anew() -> None:
         np.testing.assert_array_equal(compiled(x), f(x))
         A[1, i] += 10
         mask[:] = ~mask
+
+
+RATE = 2.0
+
+
+class Settings:
+    """An object of the user's with attributes of its own and of its class."""
+
+    of_class = 1.0
+
+    def __init__(self) -> None:
+        self.own = 1.0
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 1.0
+
+
+class Scaled(nn.Module):
+    """A model with settings in attributes, in a list, in a dict, in its class, and one that it counts up itself."""
+
+    of_class = 1.0
+
+    def __init__(self) -> None:
+        self.linear, self.leaky = nn.Linear(3, 2, rng=0, dtype=np.float64), nn.LeakyReLU(0.1)
+        self.scale, self.listed, self.by_name, self.calls, self.unused = 1.0, [1.0], {"a": 1.0}, 0, 0
+
+    def scaled(self, x: Any) -> Any:
+        return x * self.scale * self.of_class
+
+    def forward(self, x: Any) -> Any:
+        self.calls += 1
+        return self.scaled(self.leaky(self.linear(x))) * self.listed[0] * self.by_name["a"]
+
+
+def times_rate(x: Any) -> Any:
+    return x * RATE
+
+
+def everything_that_is_read() -> tuple[Callable[..., Any], dict[str, Callable[[], Any]]]:
+    """A function, and changes of what it reads by name."""
+    model, settings, slotted, deep = Scaled(), Settings(), Slotted(), {"a": [types.SimpleNamespace(value=1.0)]}
+    number, array, tensor = 1.0, np.ones(2), Tensor(np.ones(2))
+
+    def set_number() -> None:
+        nonlocal number
+        number = 4.0
+
+    def set_array() -> None:
+        nonlocal array
+        array = array * 3
+
+    def set_tensor() -> None:
+        nonlocal tensor
+        tensor = Tensor(np.full(2, 5.0))
+
+    def set_global() -> None:
+        globals()["RATE"] = 7.0 if RATE == 2.0 else 2.0
+
+    def f(x: Any, factor: float = 1.0) -> Any:
+        z = times_rate(model(x)) * settings.of_class * settings.own * slotted.value * deep["a"][0].value
+        return z * number * array * tensor * factor * getattr(settings, "optional", 1.0)
+
+    return f, {
+        "a global variable": set_global,
+        "a layer's setting": lambda: setattr(model.leaky, "negative_slope", 0.5),
+        "a model's attribute": lambda: setattr(model, "scale", 3.0),
+        "a class's attribute": lambda: setattr(Scaled, "of_class", 3.0),
+        "an attribute that hides the class's": lambda: setattr(model, "of_class", 4.0),
+        "an attribute that is deleted": lambda: delattr(model, "of_class"),
+        "a list": lambda: model.listed.__setitem__(0, 2.0),
+        "a dict": lambda: model.by_name.update(a=3.0),
+        "an object's attribute": lambda: setattr(settings, "own", 3.0),
+        "an attribute of an object's class": lambda: setattr(Settings, "of_class", 2.0),
+        "a slot": lambda: setattr(slotted, "value", 3.0),
+        "an object in a list in a dict": lambda: setattr(deep["a"][0], "value", 3.0),
+        "an attribute that was missing": lambda: setattr(settings, "optional", 3.0),
+        "a variable of the closure": set_number,
+        "an array in another's place": set_array,
+        "a Tensor in another's place": set_tensor,
+        "a default": lambda: setattr(f, "__defaults__", (3.0,)),
+        "a method": lambda: setattr(Scaled, "scaled", lambda self, x: 2 * x),
+    }
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_what_the_code_reads_by_name_is_seen(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for owner, name in ((Settings, "of_class"), (Scaled, "of_class"), (Scaled, "scaled")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back afterwards
+    monkeypatch.setitem(globals(), "RATE", 2.0)
+    f, changes = everything_that_is_read()
+    compiled, X = tg.compile(f, exact=exact, cache=len(changes) + 1), np.random.default_rng(0).standard_normal((5, 3))
+    for name, change in {"nothing": lambda: None, **changes}.items():
+        before = f(X).numpy()
+        change()
+        expected = f(X).numpy()
+        np.testing.assert_allclose(compiled(X), expected, rtol=1e-12, err_msg=name)
+        assert (name == "nothing") == np.array_equal(before, expected), name
+    # one for each change, none for each call; without the attribute that hides the class's the one before it holds again
+    assert len(compiled.programs) == len(changes)
+
+
+def test_what_is_not_read_or_equal_leads_to_no_new_program() -> None:
+    model, X = Scaled(), np.ones((2, 3))
+    compiled = tg.compile(model)
+    for _ in range(4):
+        compiled(X)
+        model.unused += 1
+        model.scale = float("1.0")  # another object, the same number
+        model.listed[0] = float("1.0")
+    assert len(compiled.programs) == 1
+
+
+def test_a_dropout_rate_and_a_slope_of_a_training_step() -> None:
+    X, y = blobs(6, 4, 3)
+
+    def make() -> Any:
+        return nn.Sequential(nn.Linear(4, 5, rng=0), nn.LeakyReLU(0.1), nn.Dropout(0.2, rng=1), nn.Linear(5, 3, rng=2))
+
+    twins = Twins(make)
+    for p, slope in ((0.2, 0.1), (0.7, 0.1), (0.7, 0.4), (0.0, 0.4), (0.2, 0.1)):
+        for model in (twins.a, twins.b):
+            model[2].p, model[1].negative_slope = p, slope
+        twins.both(X, y)
+        twins.both(X, y)
+    twins.agree()
+    assert len(twins.step.programs) == 4  # the first one is used again
+
+
+def test_what_changes_in_each_call_is_named_once() -> None:
+    rate = 0.0
+
+    def f(x: Any) -> Any:
+        return x * rate
+
+    compiled = tg.compile(f)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for rate in range(20):  # noqa: B007
+            compiled(np.ones(2))
+    assert [str(w.message) for w in caught] == [
+        "what tg.compile made was compiled 8 times more, since rate was another each time: pass what changes from call to call as an argument"
+    ]
+    assert caught[0].filename == __file__
+
+
+IDENTITIES: dict[str, Callable[[Any], Any]] = {
+    "copy": lambda x: x.copy(), "np.copy": np.copy, "+x": lambda x: +x, "reshape": lambda x: x.reshape(6), "1 x": lambda x: x * 1,
+    "x / 1": lambda x: x / 1, "x + 0": lambda x: x + 0.0, "x - 0": lambda x: x - 0.0, "0 - (0 - x)": lambda x: 0 - (0 - x), "x ** 1": lambda x: x**1,
+    "astype": lambda x: x.astype(float), "T": lambda x: x.T, "real": np.real, "broadcast": lambda x: np.broadcast_to(x, (6,)),
+    "squeeze": np.squeeze, "x[:]": lambda x: x[:], "Flatten": lambda x: nn.Flatten()(x.reshape(1, 6)).reshape(6), "-x": lambda x: -x,
+    "T T": lambda x: x.reshape(2, 3).T.T.reshape(6), "sum over no axes": lambda x: np.sum(x, axis=()), "conj": np.conj,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_what_changes_nothing_keeps_its_place_in_the_sums(name: str) -> None:
+    """y = x.copy() is a value of its own in eager code: the gradients of y are added up before they reach x."""
+    rng = np.random.default_rng(0)
+    A, B, C, D = rng.standard_normal((4, 6))
+    w = rng.standard_normal(12)
+
+    def f(x: Any) -> Any:
+        y = IDENTITIES[name](x)
+        return (A * y).sum() + (B * y).sum() + (C * x).sum() + (D * x).sum() + (np.concatenate([y, x]) * w).sum()
+
+    g = tg.grad(f)
+    compiled = tg.compile(g, exact=True)
+    for x in rng.standard_normal((20, 6)):
+        assert same(compiled(x), g(x))
+
+
+def test_a_copy_of_a_part_can_be_written_to() -> None:
+    def f(x: Any) -> Any:
+        part = x[0].copy()
+        part[1] = 5.0
+        return np.sum(part * part) + np.sum(x)
+
+    X = np.arange(6.0).reshape(2, 3)
+    for exact in (True, False):
+        np.testing.assert_array_equal(tg.compile(tg.grad(f), exact=exact)(X), tg.grad(f)(X))
 
 
 # --- 3. values are safe ---------------------------------------------------------------------------------------------------------

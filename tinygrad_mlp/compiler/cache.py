@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
+from .guards import Guards
+
 __all__ = ["Programs"]
+
+
+MANY = 8
+"""After compiling so often for the same shapes, what is to blame is named once."""
 
 
 class Conditional(Protocol):
     """A program that holds under conditions."""
+
+    guards: Guards
 
     def fits(self) -> bool:
         """Whether it holds now."""
@@ -26,6 +35,7 @@ class Programs(Generic[P]):
         self.size = size
         self.by_form: OrderedDict[Any, list[P]] = OrderedDict()
         self.latest: P | None = None
+        self.again: dict[str, int] = {}  # how often which change led to one more program
 
     def find(self, form: Any) -> P | None:
         """The program for arguments of this form that holds now."""
@@ -36,9 +46,18 @@ class Programs(Generic[P]):
                 return program
         return None
 
-    def add(self, form: Any, program: P) -> P:
-        """Keep a program; returns it."""
+    def add(self, form: Any, program: P, stacklevel: int) -> P:
+        """Keep a program; returns it. ``stacklevel`` is that of a warning, seen from the caller."""
         self.latest = program
+        if (before := self.by_form.get(form)) and (changed := before[-1].guards.changed):
+            self.again[changed] = self.again.get(changed, 0) + 1
+            if self.again[changed] == MANY:
+                warnings.warn(
+                    f"what tg.compile made was compiled {MANY} times more, since {changed} was another each time: pass what "
+                    f"changes from call to call as an argument",
+                    RuntimeWarning,
+                    stacklevel=stacklevel + 1,
+                )
         self.by_form.setdefault(form, []).append(program)
         self.by_form.move_to_end(form)
         while len(self) > self.size:

@@ -19,8 +19,8 @@ from .builder import Builder
 from .cache import Programs
 from .capture import by_position, capture, plain, signature
 from .fast import FastBuilder
+from .guards import Guards
 from .lowering import lowered, new_trace
-from .parts import Parts
 
 __all__ = ["Function"]
 
@@ -47,7 +47,7 @@ class Function:
         key = (signature(ends), form_of(args))
         with self.lock:  # the buffers are of one call at a time
             compiled = self.programs.find(key)
-            return (self.programs.add(key, CompiledFunction(self, args)) if compiled is None else compiled)(ends)
+            return (self.programs.add(key, CompiledFunction(self, args), stacklevel=2) if compiled is None else compiled)(ends)
 
     @property
     def source(self) -> str:
@@ -75,9 +75,9 @@ class CompiledFunction:
         f = function.f if transform is None else transform.function
         given = like(args, iter([plain(end) for end in leaves(args)]))
         wrt, many = ((), False) if transform is None else (transform.numbers(len(args)), transform.many)
+        self.guards = Guards(f, [])
         captured = capture(f, given, lambda: new_trace(function.exact), wrt, many)
-        self.modes = captured.modes
-        self.parts = Parts(captured.trace, captured.modes, [])
+        self.guards.settle(captured.trace, captured.modes)
         self.result = captured.result
         ends = list(leaves(captured.result))
         if transform is not None:
@@ -116,8 +116,8 @@ class CompiledFunction:
         return [*ends, *gradients], (captured.result, tree)
 
     def fits(self) -> bool:
-        """Whether the modules are in the modes that the program was made for."""
-        return all(module.training is mode for module, mode in self.modes) and self.parts.hold()
+        """Whether modules are in their modes, and all that the function reads is what the program was made for."""
+        return self.guards.hold()
 
     def __call__(self, ends: list[Any]) -> Any:
         for i in self.numbers:

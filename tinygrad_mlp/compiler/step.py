@@ -22,8 +22,8 @@ from .capture import Captured, by_position, capture, plain, signature
 from .clipping import clip, clip_exactly
 from .fast import FastBuilder
 from .flat import Flat
+from .guards import Guards
 from .lowering import lowered, new_trace
-from .parts import Parts
 from .program import Binding, Program
 from .update import BLOCK, Factor, update_of
 
@@ -71,7 +71,7 @@ class Step:
         arrays = tuple(plain(x) for x in args)
         key = signature(arrays)
         compiled = self.programs.find(key)
-        return (self.programs.add(key, CompiledStep(self, arrays)) if compiled is None else compiled)(arrays)
+        return (self.programs.add(key, CompiledStep(self, arrays), stacklevel=3) if compiled is None else compiled)(arrays)
 
     @property
     def source(self) -> str:
@@ -89,6 +89,7 @@ class CompiledStep:
 
     def __init__(self, step: Step, args: tuple[Any, ...]) -> None:
         self.step, self.optimizer = step, step.optimizer
+        self.guards = Guards(step.loss, self.optimizer.parameters)
         captured = capture(step.loss, args, lambda: new_trace(step.exact))
         loss = captured.result
         if not isinstance(loss, Symbol) or loss.size != 1:
@@ -109,8 +110,7 @@ class CompiledStep:
         self.read = attrgetter("settings", *self.optimizer.settings)  # always a tuple, also without a setting
         self.seen = self.read(self.optimizer)
         self.settings = [bool(value) for value in self.seen]
-        self.modes = captured.modes
-        self.parts = Parts(captured.trace, captured.modes, self.optimizer.parameters)
+        self.guards.settle(captured.trace, captured.modes)
         self.scalars = list(self.optimizer.scalars())
         scale = not (step.exact or step.keep_gradients or step.clip_norm)
         self.update, factor = update_of(self.optimizer, self.flat.size, self.flat.dtype, scale, step.keep_gradients)
@@ -126,9 +126,7 @@ class CompiledStep:
             if [bool(value) for value in values] != self.settings:
                 return False
             self.seen = values
-        if self.modes and not all(module.training is mode for module, mode in self.modes):
-            return False
-        return self.parts.hold()
+        return self.guards.hold()
 
     # --- the programs -----------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ __all__ = ["Module", "Parameter"]
 M = TypeVar("M", bound="Module")
 
 changes = 0
-"""How often a parameter or a module was assigned to an attribute of any module: a compiled program looks again then."""
+"""How often an attribute of any module got another value: a compiled program looks again then."""
 
 
 class Parameter(Tensor):
@@ -64,10 +64,14 @@ class Module:
     training: bool = True
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, (Tensor, Module)) or isinstance(vars(self).get(name), (Tensor, Module)):
-            global changes
-            changes += 1
+        global changes
+        changes += 1
         object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        global changes
+        changes += 1
+        object.__delattr__(self, name)
 
     def forward(self, *inputs: Any) -> Any:
         """The function itself; written by subclasses."""

@@ -24,11 +24,11 @@ PARTS = ("getitem", "reshape", "permute_dims", "expand_dims", "squeeze", "broadc
 class Traced(Valueless):
     """A value of a function that is being traced. It behaves as a Tensor does; there are no numbers in it."""
 
-    __slots__ = ("symbol",)
+    __slots__ = ("copied", "symbol")
     requires_grad = True
 
-    def __init__(self, symbol: Symbol) -> None:
-        self.symbol = symbol
+    def __init__(self, symbol: Symbol, copied: bool = False) -> None:
+        self.symbol, self.copied = symbol, copied  # a copy of a part has the part's Symbol where that has the same value
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -45,7 +45,7 @@ class Traced(Valueless):
         trace = trace_here(inputs)
         if "index" in params:
             params = {**params, "index": trace.index(symbol_of(params["index"]), written=op.name == "setitem")}
-        return cls(trace.apply(op, [symbol_of(x) for x in inputs], params))
+        return cls(trace.apply(op, [symbol_of(x) for x in inputs], params), copied=op is TABLE["positive"])
 
     @classmethod
     def _constant(cls, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], wrap: bool = True) -> Any:
@@ -62,7 +62,7 @@ class Traced(Valueless):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """``x[index] = v``: the name x is the result of the assignment from now on, as for a Tensor."""
-        if self.symbol.op is not None and self.symbol.op.name in PARTS:
+        if not self.copied and self.symbol.op is not None and self.symbol.op.name in PARTS:
             raise GraphError(
                 "this value is a part of another one (a slice, a reshape, a transpose), which in NumPy would be written into as "
                 "well: assign to that one, u[0, 1] = v for u[0][1] = v, or write t = t.copy() first"
@@ -75,10 +75,6 @@ class Traced(Valueless):
     def astype(self, dtype: Any) -> Traced:
         """The value in another dtype."""
         return Traced(self.symbol.astype(dtype))
-
-    def copy(self) -> Traced:
-        """The same value under a name of its own."""
-        return Traced(self.symbol)
 
     def require(self, check: Callable[..., None], *args: Any) -> None:
         """What is checked of the value whenever the program runs."""

@@ -61,7 +61,8 @@ class Trace:
     inline : which primitives are taken apart: their forward functions, plain NumPy, are read with Symbols as well
     forms : other forward functions for some of them, in plain NumPy
     swap : primitives in place of others
-    merge : whether equal operations that gradients flow through are one; then their gradients are added before they flow on
+    merge : whether equal operations that gradients flow through are one, and those that change nothing are none; then gradients are
+        added up in another order than the engine's
     rewrite : rewrite(trace, op, inputs, params, shape, dtype), another Symbol for an operation, or None
 
     Attributes
@@ -197,9 +198,11 @@ class Trace:
         if key in self.known and (self.merge or not edges):
             return self.known[key]
         shape, dtype = result_of(op, inputs, {n: self.sample_index(p) if n == "index" else p for n, p in params.items()})
-        symbol = simplified(self, op, inputs, params, shape, dtype)
-        if symbol is None:
-            symbol = self.rewrite(self, op, inputs, params, shape, dtype)
+        symbol = None
+        if self.merge or not edges:  # else x.copy() stays a value of its own: gradients are added up at each value, in its order
+            symbol = simplified(self, op, inputs, params, shape, dtype)
+            if symbol is None:
+                symbol = self.rewrite(self, op, inputs, params, shape, dtype)
         if symbol is None or (symbol.tracked and not edges):
             symbol = self.new(op, inputs, params, shape, dtype, edges)
         self.known[key] = symbol

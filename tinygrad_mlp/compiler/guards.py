@@ -1,0 +1,281 @@
+"""What a program was made of, and whether it is so still: tensors, parameters, and what the traced code reads by name."""
+
+from __future__ import annotations
+
+import dis
+import functools
+import itertools
+import sys
+import sysconfig
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from operator import attrgetter, is_
+from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..graph import Node
+from ..nn import Module
+from ..nn import module as modules
+from ..symbols import Trace
+from ..tensor import Tensor
+
+__all__ = ["Guards"]
+
+TRACKED = attrgetter("tracked")
+
+ENDS = (bool, int, float, complex, str, bytes, type(None), np.generic, np.ndarray, np.dtype, np.random.Generator, Node, CodeType)
+"""Values that refer to nothing else; of arrays and Tensors the program reads the numbers anew at each call."""
+
+COMPARED = (bool, int, float, complex, str, bytes, np.generic)
+"""Values of which two objects may be the same: equal ones of one type."""
+
+FOREIGN = {"tinygrad_mlp", "numpy", *sys.stdlib_module_names}
+INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+"""Packages whose code and constants nobody changes while a program runs."""
+
+Entry = tuple[Callable[[str], Any], str]
+"""Where a value is found: get(name). Entries of one dict have one ``get``."""
+
+
+class Guards:
+    """Notes what a function's code reads, and tells whether it is the same still.
+
+    Code is followed from the function to whatever it refers to by name: variables of its closure, globals, defaults, methods,
+    attributes of objects and classes, the modules that it calls, the contents of lists, tuples, dicts and sets. An attribute counts
+    if the code that was followed names it anywhere. What the function changes itself while it is traced is left out: otherwise
+    no program would ever hold.
+
+    Parameters
+    ----------
+    f : the function, before it is traced
+    parameters : the optimiser's list
+    """
+
+    def __init__(self, f: Callable[..., Any], parameters: list[Tensor]) -> None:
+        self.parameters, self.listed, self.changed = parameters, list(parameters), ""
+        self.seen: dict[int, Any] = {}  # by id, so that what cannot be hashed is found too; the objects are kept alive
+        self.names: set[str] = set()
+        self.asked: set[str] = set()
+        self.whole: set[type] = set()  # classes whose methods look attributes up by names that are computed
+        self.functions: list[FunctionType] = []
+        self.objects: list[Any] = []
+        self.containers: list[Any] = []
+        self.follow(f)
+        self.before = {(id(x), name): value for x, name, _, value in self.values()}
+
+    def settle(self, trace: Trace, modes: list[tuple[Module, bool]]) -> None:
+        """The function has been traced: from now on everything is to stay as it is, also the given modes of modules."""
+        self.modes = modes
+        self.tensors = [node for node in trace.of_tensor if node.op is None]
+        self.tracked = list(map(TRACKED, self.tensors))
+        for module in dict.fromkeys([*(m for m, _ in modes), *(m for m, _ in trace.modes)]):
+            self.follow(module)
+        entries = [entry for entry in self.values() if same(self.before.get((id(entry[0]), entry[1]), entry[3]), entry[3])]
+        self.of_modules = Values(entry[1:] for entry in entries if isinstance(entry[0], Module))
+        self.of_others = Values(entry[1:] for entry in entries if not isinstance(entry[0], Module))
+        changeable = [x for x in self.containers if not isinstance(x, (tuple, frozenset))]
+        self.contents = [(part, tuple(part)) for x in changeable for part in contents(x)]
+        self.changes = modules.changes
+        del self.seen, self.names, self.asked, self.whole, self.functions, self.objects, self.containers, self.before
+
+    def hold(self) -> bool:
+        """Whether everything is as it was when the function was traced; else ``changed`` says what is not."""
+        self.changed = self.first_change()
+        return not self.changed
+
+    def first_change(self) -> str:
+        """What has changed, in words; empty if nothing."""
+        if list(map(TRACKED, self.tensors)) != self.tracked:
+            return "what requires gradients"
+        if len(self.parameters) != len(self.listed) or not all(map(is_, self.parameters, self.listed)):
+            return "the optimiser's list of parameters"
+        if any(module.training is not mode for module, mode in self.modes):
+            return "a module's mode"
+        if changed := self.of_others.first_change():
+            return changed
+        for part, listed in self.contents:
+            if len(part) != len(listed) or not (all(map(is_, part, listed)) or all(map(same, part, listed))):
+                return "the content of a list, a dict or a set"
+        if self.changes != modules.changes:  # some attribute of some module was assigned to: one of these?
+            if changed := self.of_modules.first_change():
+                return changed
+            self.changes = modules.changes
+        return ""
+
+    # --- what the code refers to ----------------------------------------------------------------------------------------
+
+    def follow(self, x: Any) -> None:
+        """Find all that x refers to. Each new name may be that of an attribute of an object that is known already."""
+        self.add(x)
+        known = None
+        while known != (known := (len(self.seen), len(self.names))):
+            for _, _, _, value in list(self.values()):
+                self.add(value)
+
+    def add(self, x: Any) -> None:
+        """Note an object, and what is inside."""
+        if isinstance(x, ENDS) or id(x) in self.seen:
+            return
+        self.seen[id(x)] = x
+        if isinstance(x, FunctionType):
+            self.functions.append(x)
+            if not is_foreign(x.__module__):
+                self.read(x.__code__)
+        elif isinstance(x, MethodType):
+            self.add(x.__func__)
+            self.add(x.__self__)
+        elif isinstance(x, functools.partial):
+            for part in (x.func, *x.args, *x.keywords.values()):
+                self.add(part)
+        elif isinstance(x, (list, tuple, dict, set, frozenset)):
+            self.containers.append(x)
+            for part in itertools.chain(*contents(x)):
+                self.add(part)
+        elif isinstance(x, ModuleType):
+            if not is_foreign(x.__name__):
+                self.objects.append(x)
+        elif isinstance(x, type):
+            if not is_foreign(x.__module__):
+                self.objects.append(x)
+                self.read_class(x)
+        else:
+            self.objects.append(x)
+            for kind in type(x).__mro__:
+                if kind is not Module and (isinstance(x, Module) or not is_foreign(kind.__module__)) and kind is not object:
+                    self.add(kind)
+                    self.read_class(kind)
+
+    def read_class(self, kind: type) -> None:
+        """Note what the methods of a class name."""
+        for value in vars(kind).values():
+            for function in (value, getattr(value, "__func__", None), getattr(value, "fget", None)):
+                if isinstance(function, FunctionType):
+                    variables, attributes = loaded(function.__code__)
+                    if variables & {"getattr", "vars"} or "__dict__" in attributes:
+                        self.whole.add(kind)
+                    self.names |= attributes
+                    if not is_foreign(kind.__module__):
+                        self.add(function)
+
+    def read(self, code: CodeType) -> None:
+        """Note all that code, with what is defined in it, names; ``getattr(x, "scale", 1)`` asks for a name that may be missing."""
+        variables, attributes = loaded(code)
+        self.names |= attributes
+        if variables & {"getattr", "hasattr"}:
+            self.asked.update(c for c in code.co_consts if isinstance(c, str) and c.isidentifier())
+            self.names |= self.asked
+        for inner in code.co_consts:
+            if isinstance(inner, CodeType):
+                self.read(inner)
+
+    def values(self) -> Iterator[tuple[Any, str, Callable[[str], Any], Any]]:
+        """All that is read by name: whose it is, the name, where it is found, its value now."""
+        for f in self.functions:
+            for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+                if is_full(cell):
+                    yield cell, name, functools.partial(content, cell), cell.cell_contents
+            if is_foreign(f.__module__):
+                continue
+            for part in ("__defaults__", "__kwdefaults__", "__code__"):
+                yield f, part, f.__getattribute__, getattr(f, part)
+            for name in loaded(f.__code__)[0] & f.__globals__.keys():
+                yield f.__globals__, name, f.__globals__.get, f.__globals__[name]
+        for x in self.objects:
+            own, kinds = attributes(x), type(x).__mro__
+            for name in own if self.whole.intersection(kinds) else self.names & own.keys():
+                yield x, name, own.get, own[name]
+            if isinstance(x, (type, ModuleType)):
+                continue
+            for name in self.names - own.keys():
+                kind = next((kind for kind in kinds if name in vars(kind)), None)
+                member = None if kind is None else vars(kind)[name]
+                if isinstance(member, MemberDescriptorType):  # __slots__
+                    if (value := slot(x, member, name)) is not None:
+                        yield x, name, functools.partial(slot, x, member), value
+                elif name in self.asked if kind is None else not is_foreign(kind.__module__) and not callable(member):
+                    yield x, name, own.get, None  # an attribute of the object would hide that of its class
+
+
+class Values:
+    """Values by name, with where to find them, compared all at once."""
+
+    def __init__(self, entries: Iterable[tuple[str, Callable[[str], Any], Any]]) -> None:
+        found = [*entries]
+        self.pairs: list[tuple[Callable[[str], Any], str]] = [(get, name) for name, get, _ in found]
+        self.expected = [value for _, _, value in found]
+
+    def first_change(self) -> str:
+        """The name of one that is neither the same object as before nor an equal number; empty if there is none."""
+        try:
+            now = [get(name) for get, name in self.pairs]
+        except (AttributeError, ValueError):
+            return "a variable that was deleted"
+        if not all(map(is_, now, self.expected)):
+            for (_, name), a, b in zip(self.pairs, now, self.expected, strict=True):
+                if not same(a, b):
+                    return name
+            self.expected = now
+        return ""
+
+
+def same(a: Any, b: Any) -> bool:
+    """The same object, or an equal number or text."""
+    return a is b or (type(a) is type(b) and isinstance(a, COMPARED) and bool(a == b))
+
+
+def contents(container: Any) -> list[Collection[Any]]:
+    """What is in a list, a tuple, a dict or a set, as views that show what is in it later."""
+    return [container.keys(), container.values()] if isinstance(container, dict) else [container]
+
+
+@functools.lru_cache(maxsize=1024)
+def loaded(code: CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """The global variables and the attributes that code reads, with what is defined in it."""
+    instructions = [(i.opname, i.argval) for i in dis.get_instructions(code)]
+    variables = {name for opname, name in instructions if opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    attributes = {name for opname, name in instructions if opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR")}
+    inner = [loaded(c) for c in code.co_consts if isinstance(c, CodeType)]
+    return frozenset(variables.union(*(v for v, _ in inner))), frozenset(attributes.union(*(a for _, a in inner)))
+
+
+def attributes(x: Any) -> Mapping[str, Any]:
+    """The attributes of an object, without asking it: some answer what they are asked for."""
+    if isinstance(x, (type, ModuleType)):
+        return vars(x)
+    try:
+        found: Mapping[str, Any] = object.__getattribute__(x, "__dict__")
+    except AttributeError:
+        return {}
+    return found
+
+
+def slot(x: Any, member: MemberDescriptorType, name: str) -> Any:
+    """The value of an attribute that is declared in __slots__."""
+    try:
+        return member.__get__(x)
+    except AttributeError:
+        return None
+
+
+@functools.cache
+def is_foreign(module: str | None) -> bool:
+    """Whether a module belongs to Python, to this library or to an installed package."""
+    if module is None or module.partition(".")[0] in FOREIGN:
+        return module is not None
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return file is not None and file.startswith(INSTALLED)
+
+
+def content(cell: CellType, name: str) -> Any:
+    """The value of a variable of a closure."""
+    return cell.cell_contents
+
+
+def is_full(cell: CellType) -> bool:
+    """Whether a variable of a closure has a value."""
+    try:
+        cell.cell_contents  # noqa: B018  # asking is the test
+    except ValueError:
+        return False
+    return True
