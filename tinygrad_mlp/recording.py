@@ -79,7 +79,7 @@ def safe(x: Node, extras: Extras) -> Array:
     if extras.exposed() is None:
         extras.exposed = None  # nobody holds the view any more
         return x.array
-    return x.array.copy()
+    return x.array.copy("K")
 
 
 def protect(arrays: list[Any], places: list[int], full: bool) -> Extras | None:
@@ -88,7 +88,7 @@ def protect(arrays: list[Any], places: list[int], full: bool) -> Extras | None:
     for i in places:
         x = arrays[i]
         if full or x.nbytes <= SMALL or (noted := entries(x)) is None:
-            arrays[i] = x.copy()
+            arrays[i] = x.copy("K")  # in its own layout: sums then take their order
         else:
             extras = extras or Extras()
             extras.samples.append((i, noted))
