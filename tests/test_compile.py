@@ -13,6 +13,7 @@ import sys
 import threading
 import tracemalloc
 import types
+import unicodedata
 import warnings
 import weakref
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from test_derive import BINARY, LEAVES, UNARY, program
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, nn, optim
-from tinygrad_mlp.errors import DataError, GraphError, SettingError, ShapeError, TensorTypeError, TraceError
+from tinygrad_mlp.errors import DataError, GraphError, SettingError, ShapeError, TensorTypeError, TraceError, UnsupportedError
 from tinygrad_mlp.nn.layers import ACTIVATIONS
 from tinygrad_mlp.nn.losses import LOSSES, loss_named
 from tinygrad_mlp.primitive import TABLE
@@ -1161,6 +1162,74 @@ def test_no_name_of_the_users_gets_in_the_way(name: str) -> None:
             np.testing.assert_allclose(step(X, y), twins.eager(twins.b, twins.ob, X, y), rtol=1e-6)
         for found, expected in zip(tg.compile(space["f"], exact=exact)(X, 1.0), space["f"](X, 1.0), strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+SAME_TO_PYTHON = [
+    ("W", "𝐖"),
+    ("fi", "ﬁ"),
+    ("K", "\u212a"),
+    ("s", "ſ"),
+    ("W2", "W²"),
+    ("x1_2", "x½"),
+    ("layer1", "①"),
+    ("µ", "μ"),
+    ("é", "e\u0301"),
+    ("x", "৴"),
+]
+"""Names that Python would take for the same variable, or that are none."""
+
+
+@pytest.mark.parametrize(("first", "second"), SAME_TO_PYTHON)
+def test_names_that_python_cannot_tell_apart(first: str, second: str) -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            setattr(self, first, nn.Parameter(np.array([1.0, 2.0])))
+            setattr(self, second, nn.Parameter(np.array([3.0, 5.0])))
+
+        def forward(self, x: Any) -> Any:
+            return getattr(self, first) * x - np.sin(getattr(self, second) * x) * getattr(self, second)
+
+    x = np.array([0.5, 0.7])
+    for exact in (True, False):
+        twins = Twins(Two, lambda model, x: np.sum(model(x)), exact=exact)
+        twins.both(x)
+        twins.agree()
+    model = Two()
+    loss = np.sum(model(x))
+    scope: dict[str, Any] = {}
+    derivation = tg.derive(loss, names={"model": model, "x": x})
+    exec(derivation.source(), scope)  # noqa: S102  # our own text
+    (function,) = (f for name, f in scope.items() if name.endswith("gradients"))
+    inputs = inspect.signature(function).parameters
+    given = dict(zip(derivation.plan.gradients, model.parameters(), strict=True))
+    assert len({unicodedata.normalize("NFKC", name) for name in inputs}) == 3
+    _, found = function(**{name: given[name].data if name in given else x for name in inputs})
+    loss.backward()
+    for name, p in given.items():
+        np.testing.assert_array_equal(found[name], p.grad)
+
+
+def test_primitives_whose_functions_have_one_name() -> None:
+    def times(k: float) -> Any:
+        def forward(x: Any) -> Any:
+            return k * np.square(x)
+
+        return tg.primitive(lambda g, z, x: g * (2 * k * x), example=[np.ones(2)], name=f"times{k:g}")(forward)
+
+    double, triple = times(2.0), times(3.0)
+    fourfold = tg.primitive(lambda g, z, x: g * 4, example=[np.ones(2)], name="fourfold")(lambda x: 4.0 * x)
+    fivefold = tg.primitive(lambda g, z, x: g * 5, example=[np.ones(2)], name="fivefold")(lambda x: 5.0 * x)
+
+    def f(x: Any) -> Any:
+        return np.sum(double(x) + 10 * triple(x) + fourfold(x) + 100 * fivefold(x))
+
+    x = np.array([1.0, 2.0])
+    for exact in (True, False):
+        value, gradient = tg.compile(tg.value_and_grad(f), exact=exact)(x)
+        assert value == f(x) == 32 * 5 + 504 * 3
+        np.testing.assert_allclose(gradient, 64 * x + 504, rtol=1e-14)
+    with pytest.raises(UnsupportedError, match="two functions of the name 'forward'"):
+        tg.derive(f, x).source()
 
 
 def test_an_optimiser_of_ones_own() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..graph import Node
 from ..primitive import Primitive
 from ..symbols import Symbol
 from .forms import ATOM, COMPARE, METHODS, OPERATORS, POSTFIX, PRODUCT, SUM, TEMPLATES, UNARY, Text, dtype_text, operation
+from .names import identifier
 
 __all__ = ["ATOM", "OPERATORS", "Writer", "is_number", "is_own"]
 
@@ -25,7 +25,7 @@ def is_own(op: Primitive) -> bool:
 def helper_name(op: Primitive) -> str:
     """What a forward function is called in the module."""
     name = op.forward.__name__
-    return name if name.isidentifier() else re.sub(r"\W", "_", op.name)
+    return name if name.isidentifier() else identifier(op.name)
 
 
 class Writer:
@@ -36,10 +36,17 @@ class Writer:
     name : what a Symbol that has a line of its own is called; None for one that is written where it is used
     array : the text of an array that is a parameter (an index)
     sizes : lengths and counts that occur, for which 1/n is written as a fraction
+    function : what a forward function that NumPy has not is called
     """
 
-    def __init__(self, name: Callable[[Symbol], str | None], array: Callable[[Any], str], sizes: Sequence[int] = ()) -> None:
-        self.name, self.array, self.sizes = name, array, frozenset(sizes)
+    def __init__(
+        self,
+        name: Callable[[Symbol], str | None],
+        array: Callable[[Any], str],
+        sizes: Sequence[int] = (),
+        function: Callable[[Primitive], str] = helper_name,
+    ) -> None:
+        self.name, self.array, self.sizes, self.function = name, array, frozenset(sizes), function
 
     def operand(self, x: Any, user: Symbol | None = None) -> Text:
         """An operand: a name, a number or an expression."""
@@ -65,7 +72,7 @@ class Writer:
         if op.name in METHODS:
             return f"{self.at(symbol.inputs[0], POSTFIX)}.{METHODS[op.name]}({self.params(symbol)})", POSTFIX
         inputs = [self.operand(x, symbol)[0] for x in symbol.inputs]
-        function = name_of(op.forward) if is_numpys(op.forward) else helper_name(op)
+        function = name_of(op.forward) if is_numpys(op.forward) else self.function(op)
         return f"{function}({', '.join([*inputs, *filter(None, [self.params(symbol)])])})", POSTFIX
 
     def terms(self, symbol: Symbol) -> list[str]:

@@ -147,7 +147,10 @@ def of_lambda(function: FunctionType, source: str, name: str) -> ast.FunctionDef
             continue
         if isinstance(node, ast.Lambda):
             code = compile(ast.Expression(node), "lambda", "eval").co_consts[0]
-            if code.co_code == function.__code__.co_code and code.co_names == function.__code__.co_names:
+            if code.co_code == function.__code__.co_code and (code.co_names, code.co_consts) == (
+                function.__code__.co_names,
+                function.__code__.co_consts,
+            ):
                 made = ast.FunctionDef(name, node.args, [ast.Return(node.body)], [])
                 return ast.fix_missing_locations(made)
     raise UnsupportedError(f"the source of the lambda of {name} cannot be read: define it with def in a file")

@@ -6,6 +6,7 @@ import builtins
 import itertools
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any, TypeVar
@@ -33,9 +34,12 @@ LAYERS = ("linear", "matmul", "conv")
 
 
 def identifier(text: str) -> str:
-    """A Python name that is like the text: fc1.weight → fc1_weight."""
-    name = re.sub(r"\W", "_", text)
-    return f"layer{name}" if name[:1].isdigit() else name or "x"
+    """A Python name that is like the text: fc1.weight → fc1_weight, W² → W2.
+
+    Python reads names in the normal form NFKC (PEP 3131): in any other form two different names could be one variable.
+    """
+    name = "".join(c if f"x{c}".isidentifier() else "_" for c in unicodedata.normalize("NFKC", text))
+    return name if name.isidentifier() else f"layer{name}" if name else "x"
 
 
 def parameter_names(module: Module, prefix: str = "") -> dict[Node, str]:

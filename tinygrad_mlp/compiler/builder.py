@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..chainrule.expression import Writer
-from ..dispatch import is_numpys
+from ..chainrule.expression import Writer, helper_name
 from ..symbols import Symbol, ancestors
 from .memory import VIEWS, Memory
 from .program import Binding, Program, bound, flattened, same
@@ -123,9 +122,7 @@ class Builder(Memory):
     def assign(self, s: Symbol, wish: str) -> None:
         """``name = expression``: NumPy makes a new array."""
         op = s.operation
-        writer = Writer(lambda x: self.name.get(x), self.constant)
-        if not is_numpys(op.forward) and op.name not in VIEWS:
-            self.function(op.forward, op.forward.__name__)
+        writer = Writer(self.name.get, self.constant, function=lambda op: self.function(op.forward, helper_name(op)))
         if not op.rules and not s.inputs:  # random numbers
             generator = self.bind("rng", same(s.params["rng"]))
             others = ", ".join(f"{k}={writer.param(v)}" for k, v in s.params.items() if k != "rng")
