@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -128,3 +130,48 @@ def test_shared_parameters_lose_no_gradient() -> None:
     for thread in threads:
         thread.join()
     np.testing.assert_array_equal(W.grad, np.array([[600.0] * 3, [600.0] * 3, [400.0] * 3]))
+
+
+FORKING = """
+import os, signal, sys, threading, time
+import numpy as np
+import tinygrad_mlp as tg
+from tinygrad_mlp import nn, optim
+
+sys.setswitchinterval(1e-6)
+X, y = np.ones((4, 3), np.float32), np.array([0, 1, 0, 1])
+w = tg.Tensor(np.ones(3), requires_grad=True)
+model = nn.MLP([3, 4, 2], rng=0)
+step = tg.compile(lambda X, y: nn.cross_entropy(model(X), y), optim.SGD(model.parameters(), lr=0.1))
+double = tg.compile(lambda x: 2 * x)
+end = False
+
+def load(work):
+    while not end:
+        work()
+
+works = [lambda: np.sum(w * 2).backward(), lambda: step(X, y), lambda: double(X)]
+threads = [threading.Thread(target=load, args=(work,), daemon=True) for work in works]
+step(X, y)
+for thread in threads:
+    thread.start()
+for i in range(200):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)  # a child that waits for ever is killed
+        w.grad = None
+        np.sum(w * 2).backward()
+        right = w.grad.tolist() == [2.0] * 3 and np.isfinite(step(X, y)) and double(X)[0, 0] == 2
+        os._exit(0 if right else 1)
+    _, status = os.waitpid(pid, 0)
+    if status:
+        sys.exit(f"child {i} ended with {status}")
+end = True
+print("200 children")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_of_a_fork_waits_for_no_thread_of_its_parent() -> None:
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (0, "200 children\n"), done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import opcode
+import os
 import sys
 import weakref
 from _thread import allocate_lock  # threading.Lock itself; importing threading costs 1 ms
@@ -28,6 +29,16 @@ __all__ = ["Tensor"]
 
 STORE_SUBSCR = opcode.opmap["STORE_SUBSCR"]  # the instruction of a[i] = t
 ADDING = allocate_lock()  # += is not atomic: threads that share parameters would lose gradients
+
+
+def renew_lock() -> None:
+    """In the child of a fork: the thread that may have held the lock is not in it."""
+    global ADDING
+    ADDING = allocate_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=renew_lock)
 
 
 class Tensor(Assignable):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import warnings
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,6 +17,19 @@ __all__ = ["Programs"]
 
 MANY = 8
 """After compiling so often for the same shapes, what is to blame is named once."""
+
+
+EVERY: weakref.WeakSet[Programs[Any]] = weakref.WeakSet()
+
+
+def renew_locks() -> None:
+    """In the child of a fork: the threads that may have held the locks are not in it."""
+    for programs in EVERY:
+        programs.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=renew_locks)
 
 
 class Conditional(Protocol):
@@ -29,10 +45,12 @@ P = TypeVar("P", bound=Conditional)
 
 
 class Programs(Generic[P]):
-    """At most ``size`` programs; the least recently used go first."""
+    """At most ``size`` programs; the least recently used go first. ``lock`` is held in a call: the buffers are of one at a time."""
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self.lock = threading.RLock()
+        EVERY.add(self)
         self.by_form: OrderedDict[Any, list[P]] = OrderedDict()
         self.latest: P | None = None
         self.again: dict[str, int] = {}  # how often which change led to one more program

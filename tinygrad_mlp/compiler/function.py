@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -38,14 +37,13 @@ class Function:
         self.transform: Transform | None = getattr(f, "transform", None)
         self.f, self.exact = f, exact
         self.programs: Programs[CompiledFunction] = Programs(cache)
-        self.lock = threading.RLock()
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """The function's result: new arrays."""
         by_position(named)
         ends = [plain(end) for arg in args for end in leaves(arg)]
         key = (signature(ends), form_of(args))
-        with self.lock:  # the buffers are of one call at a time
+        with self.programs.lock:
             compiled = self.programs.find(key)
             return (self.programs.add(key, CompiledFunction(self, args), stacklevel=2) if compiled is None else compiled)(ends)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
@@ -56,13 +55,12 @@ class Step:
         self.programs: Programs[CompiledStep] = Programs(cache)
         self.flat: Flat | None = None
         self.running: CompiledStep | None = None
-        self.lock = threading.RLock()
 
     def __call__(self, *args: Any, **named: Any) -> float:
         """One training step; returns the loss before it."""
         by_position(named)
         key = tuple([(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in args])
-        with self.lock:  # the buffers are of one call at a time
+        with self.programs.lock:
             compiled = self.programs.find(key)
             return self.slow(args) if compiled is None else compiled(args)
 
