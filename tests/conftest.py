@@ -17,6 +17,7 @@ settings.load_profile("tests")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", type=int, default=300, help="random architectures of the identity test (default: 300)")
+    parser.addoption("--networks", type=int, default=400, help="random networks that are trained compiled and eager (default: 400)")
 
 
 @pytest.fixture

@@ -256,25 +256,29 @@ def check(program: Program, given: Env, args: tuple[Any, ...]) -> None:
         return
 
 
+BIND = Program.bind
+
+
+def bind_and_check(program: Program, given: Env) -> Callable[..., Any]:
+    """The function of a program, checked before its first call."""
+    run, checked = BIND(program, given), False
+
+    def first(*args: Any) -> Any:
+        nonlocal checked
+        if not checked:
+            checked = True
+            check(program, given, args)
+        return run(*args)
+
+    return first
+
+
 @contextlib.contextmanager
-def watched() -> Iterator[None]:
-    """Every program that is bound meanwhile is checked before its first call."""
-    bind = Program.bind
-
-    def bind_and_check(program: Program, given: Env) -> Callable[..., Any]:
-        run, checked = bind(program, given), False
-
-        def first(*args: Any) -> Any:
-            nonlocal checked
-            if not checked:
-                checked = True
-                check(program, given, args)
-            return run(*args)
-
-        return first
-
-    Program.bind = bind_and_check  # type: ignore[method-assign]
+def watched(on: bool = True) -> Iterator[None]:
+    """Whether every program that is bound meanwhile is checked before its first call."""
+    before = Program.bind
+    Program.bind = bind_and_check if on else BIND  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Program.bind = bind  # type: ignore[method-assign]
+        Program.bind = before  # type: ignore[method-assign]
