@@ -58,6 +58,7 @@ class Guards:
         self.names: set[str] = set()
         self.asked: set[str] = set()
         self.whole: set[type] = set()  # classes whose methods look attributes up by names that are computed
+        self.of_class: dict[type, dict[str, Any]] = {}
         self.functions: list[FunctionType] = []
         self.objects: list[Any] = []
         self.containers: list[Any] = []
@@ -69,15 +70,14 @@ class Guards:
         self.modes = modes
         self.tensors = [node for node in trace.of_tensor if node.op is None]
         self.tracked = list(map(TRACKED, self.tensors))
-        for module in dict.fromkeys([*(m for m, _ in modes), *(m for m, _ in trace.modes)]):
-            self.follow(module)
+        self.follow(*(m for m, _ in (*modes, *trace.modes)))
         entries = [entry for entry in self.values() if same(self.before.get((id(entry[0]), entry[1]), entry[3]), entry[3])]
         self.of_modules = Values(entry[1:] for entry in entries if isinstance(entry[0], Module))
         self.of_others = Values(entry[1:] for entry in entries if not isinstance(entry[0], Module))
         changeable = [x for x in self.containers if not isinstance(x, (tuple, frozenset))]
         self.contents = [(part, tuple(part)) for x in changeable for part in contents(x)]
         self.changes = modules.changes
-        del self.seen, self.names, self.asked, self.whole, self.functions, self.objects, self.containers, self.before
+        del self.seen, self.names, self.asked, self.whole, self.of_class, self.functions, self.objects, self.containers, self.before
 
     def hold(self) -> bool:
         """Whether everything is as it was when the function was traced; else ``changed`` says what is not."""
@@ -105,9 +105,10 @@ class Guards:
 
     # --- what the code refers to ----------------------------------------------------------------------------------------
 
-    def follow(self, x: Any) -> None:
-        """Find all that x refers to. Each new name may be that of an attribute of an object that is known already."""
-        self.add(x)
+    def follow(self, *roots: Any) -> None:
+        """Find all that these refer to. Each new name may be that of an attribute of an object that is known already."""
+        for x in roots:
+            self.add(x)
         known = None
         while known != (known := (len(self.seen), len(self.names))):
             for _, _, _, value in list(self.values()):
@@ -182,19 +183,28 @@ class Guards:
             for name in loaded(f.__code__)[0] & f.__globals__.keys():
                 yield f.__globals__, name, f.__globals__.get, f.__globals__[name]
         for x in self.objects:
-            own, kinds = attributes(x), type(x).__mro__
-            for name in own if self.whole.intersection(kinds) else self.names & own.keys():
+            own = attributes(x)
+            for name in own if self.whole.intersection(type(x).__mro__) else self.names & own.keys():
                 yield x, name, own.get, own[name]
             if isinstance(x, (type, ModuleType)):
                 continue
-            for name in self.names - own.keys():
-                kind = next((kind for kind in kinds if name in vars(kind)), None)
-                member = None if kind is None else vars(kind)[name]
-                if isinstance(member, MemberDescriptorType):  # __slots__
-                    if (value := slot(x, member, name)) is not None:
-                        yield x, name, functools.partial(slot, x, member), value
-                elif name in self.asked if kind is None else not is_foreign(kind.__module__) and not callable(member):
+            shared = self.shared(type(x))
+            for name in self.names & shared.keys() - own.keys():
+                member = shared[name]
+                if not isinstance(member, MemberDescriptorType):
                     yield x, name, own.get, None  # an attribute of the object would hide that of its class
+                elif (value := slot(x, member, name)) is not None:
+                    yield x, name, functools.partial(slot, x, member), value
+            for name in self.asked - own.keys() - shared.keys():
+                if not hasattr(type(x), name):
+                    yield x, name, own.get, None
+
+    def shared(self, kind: type) -> dict[str, Any]:
+        """What the classes of an object have by name, methods aside: __slots__ and values that an object's own would hide."""
+        if kind not in self.of_class:
+            own = [vars(k) for k in reversed(kind.__mro__) if not is_foreign(k.__module__)]
+            self.of_class[kind] = {name: x for members in own for name, x in members.items() if not callable(x)}
+        return self.of_class[kind]
 
 
 class Values:
