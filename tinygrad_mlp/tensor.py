@@ -243,8 +243,9 @@ class Tensor(Assignable):
         """The gradient to start from, checked."""
         if not self.requires_grad:
             raise GraphError(
-                f"{caller} on a tensor without a graph: no input requires gradients, or it was computed under no_grad(); "
-                f"make the leaves with Tensor(…, requires_grad=True)"
+                f"{caller} on a tensor without a graph: no input requires gradients, or it was computed under no_grad(), or it is "
+                f"the gradient of what is linear, a constant, whose derivative is 0; make the leaves with "
+                f"Tensor(…, requires_grad=True)"
             )
         if gradient is None:
             if self.array.size != 1:

@@ -69,15 +69,15 @@ class Module:
             changes += 1
         object.__setattr__(self, name, value)
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **settings: Any) -> Any:
         """The function itself; written by subclasses."""
         raise NotImplementedError(f"{type(self).__name__} has no forward: write def forward(self, x): …")
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
         if (tracer := MODES.get().tracer) is not None:
             tracer.trace.modes.append((self, self.training))  # a compiled program holds for this mode
         start = next(CLOCK)
-        result = self.forward(*inputs)
+        result = self.forward(*inputs, **settings)
         mark_call(result, self, start)
         return result
 
