@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import math
 import os
 import sys
@@ -15,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from ..chainrule.examples import loaded
-from ..errors import DataError, SettingError, ShapeError, TensorTypeError
+from ..errors import DataError, SettingError, ShapeError, TensorTypeError, nearest
 from ..files import replace_file
 from .case import Case
 from .diagnosis import Diagnosis
@@ -243,7 +242,7 @@ def contents(module: ModuleType, file: str) -> tuple[Any, Any, Any, Any, Any, An
 def suggestion(name: str, own: list[str], space: dict[str, Any]) -> str:
     """Which of the file's own names may be meant."""
     fitting = [n for n in own if callable(space[n]) == (name in ("loss", "manual"))]
-    near = [n for n in fitting if n in NEEDED[name][1].split()] + difflib.get_close_matches(name, fitting, n=1, cutoff=0.6)
+    near = [n for n in fitting if n in NEEDED[name][1].split()] + nearest(name, fitting, n=1)
     return f": did you mean {near[0]}?" if near else ""
 
 

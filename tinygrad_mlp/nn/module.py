@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import SettingError, ShapeError, TensorTypeError, did_you_mean
+from ..errors import SettingError, ShapeError, TensorTypeError, did_you_mean, no_member
 from ..graph import CLOCK, mark_call
 from ..modes import MODES
 from ..primitive import Primitive
@@ -68,6 +68,11 @@ class Module:
             global changes
             changes += 1
         object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if hasattr(type(self), name):  # a property that failed: its own error
+            object.__getattribute__(self, name)
+        raise no_member(self, "Module", name)
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         """The function itself; written by subclasses."""
