@@ -8,6 +8,8 @@ import math
 import operator
 import pickle
 import re
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -279,6 +281,15 @@ def test_no_name_of_the_table_is_one_of_the_package() -> None:
 def test_names_from_elsewhere(module: Any, name: str, text: str) -> None:
     with pytest.raises(AttributeError, match=text):
         getattr(module, name)
+
+
+def test_submodules_are_imported_without_looking_for_their_names_elsewhere() -> None:
+    program = "import sys; from tinygrad_mlp import rules, cli; print('tinygrad_mlp.nn' in sys.modules, 'tinygrad_mlp.viz' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "False False\n"
+    from tinygrad_mlp import tensor
+
+    assert tensor.Tensor is Tensor
 
 
 def test_did_you_mean_only_at_small_distance() -> None:

@@ -5,7 +5,9 @@ It is the only such table. A name goes when the thing itself comes: a test looks
 
 from __future__ import annotations
 
-__all__ = ["ELSEWHERE", "here"]
+import sys
+
+__all__ = ["ELSEWHERE", "here", "is_submodule"]
 
 RANDOM = "tg.Tensor(rng.standard_normal((3, 4))) with rng = np.random.default_rng(0)"
 EAGER = "t itself: every operation is computed at once"
@@ -122,6 +124,14 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "huber": "np.where(np.abs(r) <= d, r * r / 2, d * (np.abs(r) - d / 2))",
     },
 }  # fmt: skip
+
+
+def is_submodule(module: str, name: str) -> bool:
+    """Whether a file of that name is there: ``from tinygrad_mlp import rules`` asks for an attribute, and then imports it."""
+    from importlib.machinery import PathFinder
+
+    path = getattr(sys.modules.get(module), "__path__", None)
+    return path is not None and PathFinder.find_spec(f"{module}.{name}", path) is not None
 
 
 MODULES = ("", ".nn", ".optim", ".linalg", ".fft", ".nn.init", ".train", ".train.metrics", ".data", ".viz", ".check")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from opcode import opmap
 from typing import Any
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "describe",
     "did_you_mean",
     "in_short",
+    "is_interrupt",
     "nearest",
     "no_attribute",
     "no_member",
@@ -106,8 +108,9 @@ def nearest(name: str, known: Iterable[str], n: int = 2) -> list[str]:
     (['relu'], ['glorot_normal'], [])
     """
     given = name.lower()
-    steps = {k: distance(given, k.lower()) for k in known if abs(len(k) - len(given)) <= max(1, len(given) // 3)}
-    near = sorted((k for k, d in steps.items() if d <= max(1, len(given) // 3)), key=lambda k: steps[k])
+    most = max(len(given) // 3, len(given) > 1)
+    steps = {k: distance(given, k.lower()) for k in known if abs(len(k) - len(given)) <= most}
+    near = sorted((k for k, d in steps.items() if d <= most), key=lambda k: steps[k])
     near = [k for k in near if steps[k] == steps[near[0]]]
     return (near or [k for k in known if len(given) > 2 and k.lower().startswith(given)])[:n]
 
@@ -138,11 +141,12 @@ def no_attribute(module: str, name: str, known: Iterable[str]) -> AttributeError
     >>> no_attribute("tinygrad_mlp.optim", "Adm", ["Adam", "SGD"])
     AttributeError("unknown attribute of tinygrad_mlp.optim 'Adm': did you mean 'Adam'? (known: Adam, SGD)")
     """
-    if name.startswith("_"):  # Python and its tools ask for these, and look no further
-        return AttributeError(f"module {module!r} has no attribute {name!r}")
-    from .elsewhere import ELSEWHERE, here
+    from .elsewhere import ELSEWHERE, here, is_submodule
 
-    if cure := (ELSEWHERE["tg"] | ELSEWHERE.get(module, {})).get(name) or here(name):
+    cure = (ELSEWHERE["tg"] | ELSEWHERE.get(module, {})).get(name)
+    if name.startswith("_") or (not cure and is_submodule(module, name)):  # Python and its tools ask for these
+        return AttributeError(f"module {module!r} has no attribute {name!r}")
+    if cure := cure or here(name):
         return AttributeError(f"{module} has no {name}: write {cure}")
     return AttributeError(str(did_you_mean(f"attribute of {module}", name, known)))
 
@@ -200,6 +204,15 @@ def operation_failed(name: str, inputs: Sequence[Any], params: dict[str, Any], e
     except TypeError:  # an exception class with a signature of its own (numpy's AxisError, UFuncTypeError …)
         fallback = IndexError if isinstance(error, IndexError) else TensorTypeError if isinstance(error, TypeError) else ShapeError
         return fallback(f"{text}{error}")
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an exception is the interrupt of the keyboard. A file of the user's that raises one stands at its raise statement."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    raised = at is not None and at.tb_frame.f_code.co_code[at.tb_lasti] == opmap["RAISE_VARARGS"]
+    return isinstance(error, KeyboardInterrupt) and not raised
 
 
 def require(module: str, extra: str, purpose: str) -> Any:
