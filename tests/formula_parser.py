@@ -5,6 +5,7 @@ It knows nothing of the code that writes: what a sign means is said here once mo
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ LETTERS = "ijklmnpqrstuvw"
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "tanh": np.tanh, "sinh": np.sinh, "cosh": np.cosh, "sin": np.sin, "cos": np.cos, "tan": np.tan, "arcsin": np.arcsin,
     "arccos": np.arccos, "arctan": np.arctan, "arsinh": np.arcsinh, "arcosh": np.arccosh, "artanh": np.arctanh, "exp": np.exp,
-    "log": np.log, "ln": np.log, "det": np.linalg.det, "Re": np.real, "Im": np.imag, "max": np.maximum, "min": np.minimum,
+    "log": np.log, "ln": np.log, "det": np.linalg.det, "Re": np.real, "Im": np.imag, "max": lambda *x: functools.reduce(np.maximum, x), "min": lambda *x: functools.reduce(np.minimum, x),
     "sigma": lambda x: 1 / (1 + np.exp(-x)),
 }  # fmt: skip
 OVER = {"sum": np.sum, "prod": np.prod, "max": np.max, "min": np.min}

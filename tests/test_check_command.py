@@ -81,7 +81,16 @@ def test_reports_are_written_in_one_step(style: str, start: str, file: Path, cap
         ("A1 = np.tanh(Z1)", "A1 = [][0]", "the loss cannot be computed"),
         ("A1 = np.tanh(Z1)", "A1 = [][0]", "(at {file}:26: A1 = [][0])"),
         ("return tg.nn", "return 3  # tg.nn", "returned int, not a Tensor"),
-        ("A1 = np.tanh(Z1)", "raise SystemExit", "ends the program"),
+        ("A1 = np.tanh(Z1)", "raise SystemExit", "ends the program (SystemExit): loss and manual return their results"),
+        ("A1 = np.tanh(Z1)", "raise KeyboardInterrupt", "{file}:26: raise KeyboardInterrupt ends the program (KeyboardInterrupt)"),
+        ("A1 = np.tanh(Z1)", "raise GeneratorExit", "ends the program (GeneratorExit)"),
+        ("A1 = np.tanh(Z1)", "raise type('Own', (BaseException,), {})()", "ends the program (Own)"),
+        ("A1 = np.tanh(Z1)", "raise MemoryError", "the loss cannot be computed: loss(X, y, params) raised MemoryError"),
+        ("rng = np", "raise KeyboardInterrupt  # np", "fails: KeyboardInterrupt:  (at {file}:12:"),
+        ("rng = np", "raise GeneratorExit  # np", "fails: GeneratorExit:  (at {file}:12:"),
+        ("rng = np", "raise type('Own', (BaseException,), {})('x')  # np", "fails: Own: x (at {file}:12:"),
+        ("rng = np", "raise MemoryError  # np", "fails: MemoryError:  (at {file}:12:"),
+        ("X = rng", "X = __import__('functools').reduce(lambda p, _: [p], range(100_000), [])\n_ = rng", "is nested too deeply"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_judged_is_said_in_a_line(
@@ -93,6 +102,19 @@ def test_what_cannot_be_judged_is_said_in_a_line(
     assert err.startswith("tinygrad-mlp: ")
     assert err.count("\n") == 1
     assert message.format(file=file) in err
+
+
+@pytest.mark.parametrize("error", ["SystemExit(0)", "KeyboardInterrupt", "GeneratorExit", "type('Own', (BaseException,), {})('x')"])
+def test_whatever_manual_raises_is_the_finding(error: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(edit(file, "    dZ2 = ", f"    raise {error}\n    dZ2 = ")) == 1
+    assert "manual(X, y, params) raised " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["rng = np", "A1 = np.tanh(Z1)", "dZ2 = (P"])
+def test_the_interrupt_of_the_keyboard_is_none_of_the_files(place: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = "import signal; signal.raise_signal(signal.SIGINT); "
+    assert check(edit(file, place, line + place)) == 130
+    assert capsys.readouterr().err == "tinygrad-mlp: interrupted, nothing written\n"
 
 
 @pytest.mark.parametrize(

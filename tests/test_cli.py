@@ -441,6 +441,53 @@ def test_an_interrupted_run_says_so(capsys, monkeypatch):
     assert capsys.readouterr().err == "tinygrad-mlp: interrupted, nothing written\n"
 
 
+@pytest.mark.parametrize(
+    ("stop", "message"),
+    [
+        ("evaluate", "interrupted, after 0 steps; nothing written"),
+        ("summary_table", "interrupted, after 45 steps; nothing written"),
+        ("report", "interrupted, after 45 steps; written: curves.png, graph.svg, graph.html, graph.dot, gradients.npz"),
+    ],
+)
+def test_an_interrupted_proof_says_what_is_written(stop, message, tmp_path, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(prove.report if stop == "report" else prove, stop, interrupted)
+    assert cli.main(["prove", "--epochs", "1", "--sizes", "64,8,10", "--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.endswith(f"tinygrad-mlp: {message}\n")
+    assert {path.name for path in tmp_path.iterdir()} == set(re.findall(r"\w+\.\w+", message))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("prove --sizes 64,100000000000,10", "this does not fit into memory: Unable to allocate .*; choose smaller sizes"),
+        ("derive --sizes 3,1000000000000,2", "this does not fit into memory: Unable to allocate .*; choose smaller sizes"),
+        ("draw --sizes 3,2 --batch-size 100000000000000", "this does not fit into memory: Unable to allocate"),
+        (
+            "prove --sizes 64,1000000000000000000,10",
+            "weights between the layers 64,1000000000000000000,10 do not fit into any memory",
+        ),
+        ("prove --sizes 64,100000000000000000000000,10", "do not fit into any memory: choose smaller sizes"),
+        (
+            "derive --sizes 3,2 --batch-size 100000000000000000000",
+            "a batch of 100000000000000000000 rows does not fit into any memory",
+        ),
+    ],
+)
+def test_what_no_memory_holds_ends_with_code_2(arguments, message, tmp_path, capsys):
+    try:
+        code = cli.main([*arguments.split(), *(["--out", str(tmp_path)] if "prove" in arguments else [])])
+    except SystemExit as stop:  # argparse
+        code = stop.code
+    assert code == 2
+    out, err = capsys.readouterr()
+    assert re.search(message, err)
+    assert "Traceback" not in err
+    assert not out
+
+
 # --- help ---------------------------------------------------------------------------------------------------------------
 
 

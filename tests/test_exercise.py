@@ -14,6 +14,7 @@ import pytest
 from tinygrad_mlp.errors import DataError, UnknownNameError
 from tinygrad_mlp.exercise import grade, level, levels, new, of_teacher, writing
 from tinygrad_mlp.exercise.command import add, run
+from tinygrad_mlp.exercise.handed_in import read_about
 from tinygrad_mlp.exercise.markup import parse
 
 LEVELS = levels()
@@ -350,6 +351,13 @@ def test_files_beside_can_be_imported_and_are_forgotten(relu):
     assert grade(relu).ok
     assert "helper_of_mine" not in sys.modules
     assert not (relu / "__pycache__").exists()
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a":' * 100_000])
+def test_deep_json_is_refused(content, tmp_path):
+    (tmp_path / "exercise.json").write_text(content)
+    with pytest.raises(DataError, match=r"exercise\.json was changed or cut short"):
+        read_about(tmp_path)
 
 
 def test_an_unknown_level():

@@ -147,6 +147,8 @@ def test_complex_arguments() -> None:
         (lambda: tg.grad(vector)(X), ShapeError, "jacobian"),
         (lambda: tg.grad(3), TensorTypeError, None),
         (lambda: tg.grad(smooth, argnums=2)(X), SettingError, "argnums=2"),
+        (lambda: tg.grad(smooth, argnums="k"), SettingError, r"argnums are the positions of arguments, 0 or \(0, 1\) \(got 'k'\)"),
+        (lambda: tg.hessian(smooth, argnums=(0, 1.5)), SettingError, r"got \(0, 1\.5\).*by position, tg\.grad\(lambda k: "),
         (lambda: tg.grad(smooth)("a"), TensorTypeError, "argnums"),
         (lambda: tg.grad(np.sum)(np.arange(3)), TensorTypeError, r"int64.*astype\(float\)"),
         (lambda: tg.jvp(np.sin, 1.0, 1.0), ShapeError, r"tg\.jvp\(f, \(x,\), \(v,\)\)"),

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from checking import arrays_of, weights
+from checking import arrays_of, call, weights
 from conftest import ROOT
 from formula_parser import value_of
 from samples import SAMPLES, Sample
+from test_derive import weighted
+from test_programs import PROGRAMS
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, cli, gradients, listing, nn
@@ -26,7 +30,7 @@ from tinygrad_mlp.chainrule.expression import Writer
 from tinygrad_mlp.chainrule.letters import Letters
 from tinygrad_mlp.chainrule.markdown import values_of
 from tinygrad_mlp.chainrule.notation import LATEX, Notation
-from tinygrad_mlp.errors import DataError
+from tinygrad_mlp.errors import DataError, GraphError, TraceError
 from tinygrad_mlp.primitive import TABLE
 from tinygrad_mlp.symbols import Symbol, Trace, ancestors
 
@@ -337,6 +341,51 @@ def test_every_line_is_in_the_markdown_with_its_shape_and_reason(model: str) -> 
     assert text.count("*Why:*") >= len([line for line in back if line.of is not None])
     assert d._repr_markdown_() == text
     assert text.count("$$") % 2 == 0
+
+
+CORPUS = sorted({**dict.fromkeys(PROGRAMS), **dict.fromkeys(SAMPLES)})
+UNTRACEABLE = {"polynomial_fit", "kepler_by_newton", "dynamic_time_warping"}  # they ask for numbers, or write into a part
+SAMPLES_EACH = 100 if os.environ.get("TINYGRAD_MLP_FUZZ") else 1
+
+
+def derivations_of(name: str) -> Iterator[Derivation]:
+    """A program of the corpus, or a function on its samples, as a traced function: its masks are operations, not arrays."""
+    if name in PROGRAMS and name not in UNTRACEABLE:
+        yield tg.derive(PROGRAMS[name].function, *PROGRAMS[name].inputs)
+    found = 0
+    for sample in SAMPLES.get(name, ()):
+        xs = [Tensor(a, requires_grad=True) for a in arrays_of(sample)]
+        with contextlib.suppress(TraceError, GraphError):  # a sample that converts its results to arrays
+            yield tg.derive(lambda *given, s=sample: weighted(call(name, s, list(given)), 1), *xs)
+            found += 1
+        if found == SAMPLES_EACH:
+            return
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_all_printers_on_the_corpus(name: str) -> None:
+    """Source, mathematics and Markdown of every program and function; what the lines say is true."""
+    for d in derivations_of(name):
+        assert d.source()
+        assert d.latex()
+        text = d.markdown(with_numbers=True)
+        assert text.count("$$") % 2 == 0
+        if name != "corrcoef":  # its last step is clipped to [-1, 1], and rounding decides whether the diagonal is inside
+            with np.errstate(all="ignore"):  # slopes that no case selects
+                evaluated(d)
+
+
+def test_a_condition_is_a_number_in_brackets() -> None:
+    d = tg.derive(lambda x: np.sum(tg.relu(x)), np.arange(4.0))
+    for text in (d.latex(), d.markdown(), d.markdown(with_numbers=True)):
+        assert r"= \left[x > 0\right]" in text.replace("&", "")
+        assert "= x > 0" not in text.replace("&", "")
+
+
+def test_what_a_mask_is_computed_from_is_no_place_where_a_gradient_arrives() -> None:
+    text = tg.derive(lambda x: np.median(x), np.arange(4.0)).markdown()
+    assert r"\frac{\partial L}{\partial x} = \operatorname{scatter}" in text
+    assert r"\partial \mathrm{isnan}" not in text
 
 
 def test_the_reasons() -> None:

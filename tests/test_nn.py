@@ -100,7 +100,7 @@ def test_loading_keeps_the_dtype_of_the_parameters():
     ("change", "error", "message"),
     [
         ({"bias": None}, ShapeError, "no bias: 1 of 2"),
-        ({"baus": np.ones(2)}, UnknownNameError, "did you mean 'bias'"),
+        ({"bais": np.ones(2)}, UnknownNameError, "did you mean 'bias'"),
         ({"bias": np.ones(3)}, ShapeError, r"bias has shape \(2,\), but the state holds shape \(3,\)"),
         ({"bias": np.ones((2, 1))}, ShapeError, "bias has shape"),
         ({"bias": np.array(["1", "2"])}, TensorTypeError, "bias holds float32"),

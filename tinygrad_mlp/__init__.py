@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # "as": type checkers take these names for public, since they
 FUNCTIONS = members()
 """Every function of the table, every composed one, and the rest of the array API: the tables are the list."""
 globals().update(FUNCTIONS)
+globals().pop("tensor", None)  # the module of Tensor: tg.tensor([1.0]) is to say what to write
 
 ENGINE = ("Tensor", "__version__", "gradients", "guard", "is_recording", "no_grad", "primitive")
 
@@ -74,10 +75,7 @@ def __getattr__(name: str) -> Any:
     if name in LATER:
         return getattr(importlib.import_module(f".{LATER[name]}", __name__), name)
     from .errors import no_attribute
-    from .namespace import name_here
 
-    if (ours := name_here(name)) is not None:
-        raise AttributeError(f"NumPy's {name} is called tg.{ours} here, its name in the array API: write tg.{ours}")
     raise no_attribute(__name__, name, __all__)
 
 

@@ -228,9 +228,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "→" gets "?", not a traceback
     given = sys.argv[1:] if argv is None else argv
-    arguments = parser(next((word for word in given if not word.startswith("-")), "")).parse_args(given)
     try:
+        arguments = parser(next((word for word in given if not word.startswith("-")), "")).parse_args(given)
         return dispatch(arguments)
+    except MemoryError as error:
+        print(
+            f"tinygrad-mlp: this does not fit into memory{f': {error}' * bool(str(error))}; choose smaller sizes", file=sys.stderr
+        )
+        return 2
+    except RecursionError:
+        print("tinygrad-mlp: this is nested too deeply for Python: lists in lists, dicts in dicts, or functions", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as error:
+        print(f"tinygrad-mlp: interrupted, {str(error) or 'nothing written'}", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader of our output has gone: `tinygrad-mlp prove | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -253,6 +264,3 @@ def dispatch(arguments: argparse.Namespace) -> int:
     except (DataError, SettingError, ShapeError, UnknownNameError, MissingExtraError) as error:
         print(f"tinygrad-mlp: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("tinygrad-mlp: interrupted, nothing written", file=sys.stderr)
-        return 130

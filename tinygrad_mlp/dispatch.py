@@ -8,13 +8,15 @@ nothing falls back to object arrays or leaves the graph in silence.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, NoReturn
 
 import numpy as np
 
 from . import composed, rules
-from .errors import UnsupportedError
+from .errors import UnsupportedError, nearest
 from .modes import MODES
 from .passthrough import CONSTANT_FUNCTIONS, INSPECTING_FUNCTIONS
 from .primitive import BY_NUMPY, COMPOSED_BY_NUMPY, Primitive, is_valueless
@@ -23,6 +25,12 @@ __all__ = ["Dispatched", "composed", "plain_index"]
 
 SYNONYMS = {"a_min": "min", "a_max": "max", "ddof": "correction", "newshape": "shape"}
 """NumPy's parameters that have another name in the array API."""
+
+BY_SCIPY = {
+    **{name: getattr(rules, name) for name in ("cbrt", "erf", "erfc", "exp2", "expm1", "log1p", "round")},
+    "expit": rules.sigmoid, "log_expit": rules.log_sigmoid,
+}  # fmt: skip
+"""The ufuncs of scipy.special that mean what a primitive does, by their names: SciPy itself need not be there."""
 
 
 class Dispatched:
@@ -49,13 +57,13 @@ class Dispatched:
             )
         if method != "__call__":
             return ufunc_method(ufunc, method, inputs, kwargs)
-        op = BY_NUMPY.get(ufunc)
+        op = BY_NUMPY.get(ufunc) or BY_SCIPY.get(ufunc.__name__ if is_scipys(ufunc) else "")
         function = COMPOSED_BY_NUMPY.get(ufunc)
         if op is not None or function is not None:
             if op is not None and kwargs.keys() <= op.params.keys():
                 return self._apply(op, inputs, {**op.params, **kwargs})
             for name in kwargs:
-                refuse(f"np.{ufunc.__name__} with {name}=", "supported on tensors", f"write it without {name}= (where: tg.where)")
+                refuse(f"{name_of(ufunc)} with {name}=", "supported on tensors", f"write it without {name}= (where: tg.where)")
             return function(*inputs) if function is not None else self._apply(op, inputs, op.params) if op is not None else None
         if ufunc in CONSTANT_FUNCTIONS:
             return self._constant(ufunc, inputs, kwargs)
@@ -186,11 +194,17 @@ def call_composed(ours: Callable[..., Any], function: Callable[..., Any], args: 
     return ours(*leading, **by_name)
 
 
+CURES = {
+    "dtype": "convert with t.astype(dtype) first",
+    "where": "write np.where(mask, t, 0) in place of t, or t[mask]",
+    "order": "for Fortran's order write t.T.reshape(shape[::-1]).T",
+}
+
+
 def only_default(function: Callable[..., Any], name: str, value: Any, known: dict[str, Any]) -> None:
     """An argument that we do not have may be given if it says what is the case anyway."""
-    if name not in known or value is not known[name]:
-        cures = {"dtype": "convert with t.astype(dtype) first", "where": "write np.where(mask, t, 0) in place of t, or t[mask]"}
-        refuse(f"{name_of(function)} with {name}=", "supported on tensors", cures.get(name, f"write it without {name}="))
+    if name not in known or (value is not known[name] and not (isinstance(value, str) and value == known[name])):
+        refuse(f"{name_of(function)} with {name}=", "supported on tensors", CURES.get(name, f"write it without {name}="))
 
 
 def arrays_and_axis(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any]:
@@ -213,30 +227,35 @@ def is_numpys(function: Callable[..., Any]) -> bool:
     return getattr(np, function.__name__, None) is function if module is None else module.startswith("numpy")
 
 
+NAMESPACES = ("", "linalg.", "fft.", "emath.", "lib.stride_tricks.", "ma.", "polynomial.polynomial.")
+"""Where NumPy has its functions; most do not know it."""
+
+
 def name_of(function: Callable[..., Any]) -> str:
-    """A NumPy function's name as one writes it: np.sum, np.linalg.norm."""
-    module = getattr(function, "__module__", None) or "numpy"
-    return (
-        f"np{module.removeprefix('numpy')}.{function.__name__}"
-        if module in ("numpy.linalg", "numpy.fft", "numpy.lib.stride_tricks")
-        else f"np.{function.__name__}"
-    )
+    """A function's name as one writes it: np.sum, np.linalg.norm, scipy.special.gamma."""
+    name = function.__name__
+    if not is_numpys(function):
+        return f"scipy.special.{name}" if is_scipys(function) else name
+    spaces = (space for space in NAMESPACES if getattr(attrgetter(space[:-1])(np) if space else np, name, None) is function)
+    return f"np.{next(spaces, '')}{name}"
 
 
-NEAREST = {"eig": "linalg.eigh", "eigvals": "linalg.eigvalsh", "apply_along_axis": "stack", "vectorize": "stack"}
-"""For names whose meaning is near, though their spelling is not."""
+def is_scipys(ufunc: Callable[..., Any]) -> bool:
+    """Whether a ufunc is one of scipy.special. It does not know its module; some of the names there are functions that call it."""
+    modules = ("scipy.special", "scipy.special._ufuncs")
+    return any(getattr(sys.modules.get(module), ufunc.__name__, None) is ufunc for module in modules)
 
 
 def unknown(function: Callable[..., Any]) -> NoReturn:
-    """Refuse a NumPy function that is not in the table, with the nearest ones that are."""
-    import difflib
+    """Refuse a function that is not in the table: what is written in its place, or the names that are a slip of the pen away."""
+    from .elsewhere import ELSEWHERE
 
-    known = sorted({name_of(f) for f in (*BY_NUMPY, *COMPOSED_BY_NUMPY, *CONSTANT_FUNCTIONS) if is_numpys(f)})
-    near = [f"np.{NEAREST[function.__name__]}"] if function.__name__ in NEAREST else []
-    near += difflib.get_close_matches(name_of(function), known, n=3, cutoff=0.7)
-    near = list(dict.fromkeys(near))
-    hint = f"nearest supported names: {', '.join(near)}; " if near else ""
-    name = name_of(function) if is_numpys(function) else function.__name__
+    name = name_of(function)
+    space = "scipy.special" if name.startswith("scipy") else "np"
+    cure = ELSEWHERE[space].get(name.removeprefix(f"{space}."), "")
+    known = {name_of(f): None for f in (*BY_NUMPY, *COMPOSED_BY_NUMPY, *CONSTANT_FUNCTIONS) if is_numpys(f)}
+    near = [] if cure or space != "np" else nearest(name, known)
+    hint = f"write {cure}; or " if cure else f"did you mean {' or '.join(near)}? Or " if near else ""
     raise UnsupportedError(
         f"{name} has no derivative rule in tinygrad_mlp: {hint}give it one with tg.primitive; to leave the graph on purpose, "
         f"pass t.numpy() in place of t"

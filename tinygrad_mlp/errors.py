@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from opcode import opmap
 from typing import Any
 
 __all__ = [
@@ -20,7 +21,10 @@ __all__ = [
     "describe",
     "did_you_mean",
     "in_short",
+    "is_interrupt",
+    "nearest",
     "no_attribute",
+    "no_member",
     "require",
 ]
 
@@ -81,18 +85,44 @@ SHORT = 80
 """What is longer, written out, is told by its type."""
 
 
+def distance(a: str, b: str) -> int:
+    """How many letters have to be put in, left out, replaced or exchanged with their neighbour to make b of a.
+
+    >>> distance("rleu", "relu"), distance("adm", "adam"), distance("jit", "exit")
+    (1, 1, 2)
+    """
+    before, row = [], list(range(len(b) + 1))
+    for i, x in enumerate(a):
+        before, last, row = row, before, [i + 1]
+        for j, y in enumerate(b):
+            row.append(min(before[j] + (x != y), before[j + 1] + 1, row[j] + 1))
+            if i and j and x == b[j - 1] and y == a[i - 1]:
+                row[-1] = min(row[-1], last[j - 1] + 1)
+    return row[-1]
+
+
+def nearest(name: str, known: Iterable[str], n: int = 2) -> list[str]:
+    """The known names that are a slip of the pen away: one letter in three is another, or all that is missing is the end.
+
+    >>> nearest("Rleu", ["relu", "gelu", "tanh"]), nearest("glorot", ["glorot_normal", "zeros"]), nearest("jit", ["concat"])
+    (['relu'], ['glorot_normal'], [])
+    """
+    given = name.lower()
+    most = max(len(given) // 3, len(given) > 1)
+    steps = {k: distance(given, k.lower()) for k in known if abs(len(k) - len(given)) <= most}
+    near = sorted((k for k, d in steps.items() if d <= most), key=lambda k: steps[k])
+    near = [k for k in near if steps[k] == steps[near[0]]]
+    return (near or [k for k in known if len(given) > 2 and k.lower().startswith(given)])[:n]
+
+
 def did_you_mean(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """The error for an unknown name, with the nearest known ones.
 
     >>> did_you_mean("activation", "rleu", ["relu", "tanh"])
     UnknownNameError("unknown activation 'rleu': did you mean 'relu'? (known: relu, tanh)")
     """
-    import difflib  # 2 ms that only a mistake has to pay
-
     names = list(known)
-    given, lower = str(name).lower(), {n.lower(): n for n in names}
-    alike = difflib.get_close_matches(given, lower, n=2, cutoff=0.6) or [n for n in lower if given and n.startswith(given[:3])][:2]
-    near = [lower[n] for n in alike]
+    near = nearest(str(name), names)
     known_names = f"{', '.join(names)}" if len(names) <= MANY else f"{len(names)} names, see help()"
     if not near:
         return UnknownNameError(f"unknown {kind} {str(name)!r}: known are {known_names}")
@@ -105,17 +135,29 @@ def describe(x: Any) -> str:
     return f"{dtype}{list(shape)}" if shape is not None and dtype is not None else repr(x)
 
 
-def no_attribute(module: str, name: str, known: Iterable[str], elsewhere: Mapping[str, str] | None = None) -> AttributeError:
-    """The error of a module's ``__getattr__``, with the nearest names; ``elsewhere`` has names that other libraries use.
+def no_attribute(module: str, name: str, known: Iterable[str]) -> AttributeError:
+    """The error of a module's ``__getattr__``: what is written here in place of another library's name, or the nearest names.
 
     >>> no_attribute("tinygrad_mlp.optim", "Adm", ["Adam", "SGD"])
     AttributeError("unknown attribute of tinygrad_mlp.optim 'Adm': did you mean 'Adam'? (known: Adam, SGD)")
     """
-    if elsewhere is not None and name in elsewhere:
-        return AttributeError(f"{module} has no {name}: write {elsewhere[name]}")
-    if name.startswith("__"):  # Python and its tools ask for these, and look no further
+    from .elsewhere import ELSEWHERE, here, is_submodule
+
+    cure = (ELSEWHERE["tg"] | ELSEWHERE.get(module, {})).get(name)
+    if name.startswith("_") or (not cure and is_submodule(module, name)):  # Python and its tools ask for these
         return AttributeError(f"module {module!r} has no attribute {name!r}")
+    if cure := cure or here(name):
+        return AttributeError(f"{module} has no {name}: write {cure}")
     return AttributeError(str(did_you_mean(f"attribute of {module}", name, known)))
+
+
+def no_member(owner: Any, place: str, name: str, otherwise: str = "") -> AttributeError:
+    """The error of an object's ``__getattr__``, with what is written here in place of another library's name, if it is one."""
+    from .elsewhere import ELSEWHERE
+
+    cure = ELSEWHERE[place].get(name, otherwise)
+    text = f"{type(owner).__name__!r} object has no attribute {name!r}{cure and f': write {cure}'}"
+    return AttributeError(text, name=name, obj=owner)
 
 
 def in_short(value: Any) -> str:
@@ -162,6 +204,15 @@ def operation_failed(name: str, inputs: Sequence[Any], params: dict[str, Any], e
     except TypeError:  # an exception class with a signature of its own (numpy's AxisError, UFuncTypeError …)
         fallback = IndexError if isinstance(error, IndexError) else TensorTypeError if isinstance(error, TypeError) else ShapeError
         return fallback(f"{text}{error}")
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an exception is the interrupt of the keyboard. A file of the user's that raises one stands at its raise statement."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    raised = at is not None and at.tb_frame.f_code.co_code[at.tb_lasti] == opmap["RAISE_VARARGS"]
+    return isinstance(error, KeyboardInterrupt) and not raised
 
 
 def require(module: str, extra: str, purpose: str) -> Any:

@@ -22,8 +22,11 @@ transform                 result                                                
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Sequence
+import operator
+import types
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,12 +46,30 @@ Function = Callable[..., Any]
 Argnums = int | Sequence[int]
 
 
-class Transform(NamedTuple):
-    """What a function is the transform of."""
+class Transform:
+    """A transform of a function, called as that one, and with its name. It is copied and pickled as what it was made of."""
 
-    name: str
-    function: Function
-    argnums: Argnums
+    def __init__(self, make: Function, function: Function, argnums: Argnums, compute: Function) -> None:
+        self.make, self.function, self.argnums, self.compute, self.name = make, function, argnums, compute, make.__name__
+        positions(argnums)
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.compute(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)  # in a class it is a method, as a function is
+
+    def __reduce__(self) -> tuple[Function, tuple[Function, Argnums]]:
+        return self.make, (self.function, self.argnums)
+
+    def __repr__(self) -> str:
+        return f"<tg.{self.name} of {getattr(self.function, '__name__', type(self.function).__name__)}>"
+
+    @property
+    def transform(self) -> Transform | None:
+        """The transform itself where compile() knows it, else nothing: then the compiler sees a function like any other."""
+        return self if self.make in (grad, value_and_grad) else None
 
     def numbers(self, n: int) -> tuple[int, ...]:
         """The numbers, from 0 up, of the arguments (of n) that it differentiates with respect to."""
@@ -60,23 +81,35 @@ class Transform(NamedTuple):
         return not isinstance(self.argnums, (int, np.integer))
 
 
+def positions(argnums: Argnums) -> list[int]:
+    """The numbers of arguments as a list."""
+    try:
+        return [operator.index(i) for i in (argnums if isinstance(argnums, Iterable) else (argnums,))]
+    except TypeError:
+        raise SettingError(
+            f"argnums are the positions of arguments, 0 or (0, 1) (got {argnums!r}); for one that is given by name write it by "
+            f"position, tg.grad(lambda k: f(x, k=k))(k)"
+        ) from None
+
+
 def numbered(argnums: Argnums, n: int) -> tuple[int, ...]:
     """The numbers of arguments as numbers from 0 up."""
-    numbers: list[int] = [int(i) for i in np.atleast_1d(np.asarray(argnums))]
+    numbers = positions(argnums)
     for i in numbers:
         if not -n <= i < n:
             raise SettingError(f"argnums={argnums} of a function that was called with {n} arguments by position")
     return tuple(i % n for i in numbers)
 
 
-def variable(x: Any) -> Tensor:
+def variable(x: Any, name: str) -> Tensor:
     """A Tensor to differentiate with respect to: the value of x, connected to x if that has a graph, but not x itself."""
     if isinstance(x, Tensor) and x.requires_grad:
         return rules.positive(x)  # type: ignore[no-any-return]  # a primitive of a Tensor
     if isinstance(x, Operand) and not isinstance(x, Tensor):
         raise TraceError(
-            "a transform cannot run inside a traced function: compile the transform itself, tg.compile(tg.value_and_grad(f)), or "
-            "derive a recorded loss that is made of gradients with create_graph=True"
+            f"tg.{name} cannot be compiled, nor derived, as a part of a function: call it as it is. Of the transforms "
+            f"tg.compile(tg.grad(f)) and tg.compile(tg.value_and_grad(f)) are compiled, of an f without transforms; what is "
+            f"derived is a recorded loss that is made of gradients, tg.gradients(…, create_graph=True)"
         )
     if isinstance(x, bool) or not isinstance(x, (int, float, complex, np.ndarray, np.generic, Tensor)):
         raise TensorTypeError(
@@ -100,7 +133,7 @@ class Run(NamedTuple):
     nested: bool  # whether the result depends on other tensors that require gradients
 
 
-def run(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums) -> Run:
+def run(name: str, f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums) -> Run:
     """Call f with variables in place of the arguments numbered by argnums."""
     if not callable(f):
         raise TensorTypeError(f"a transform takes a function, not {f!r}: write tg.grad(f)(x)")
@@ -109,7 +142,7 @@ def run(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnu
     with recording(True):
         xs: list[Tensor] = []
         for n in numbers:
-            mine = [variable(x) for x in leaves(args[n])]
+            mine = [variable(x, name) for x in leaves(args[n])]
             xs += mine
             given[n] = like(args[n], map(rules.positive, mine))  # the function may assign to its arguments: to copies
         with transforming():
@@ -193,13 +226,12 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
     """
 
     def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        called = run(f, args, kwargs, argnums)
+        called = run("grad", f, args, kwargs, argnums)
         one_number(called, "grad")
         found = products(called.flat, called.xs, np.ones(1), called.nested)
         return plain(called.y, called.nested), like(called.tree, iter(found))
 
-    transformed.transform = Transform("value_and_grad", f, argnums)  # type: ignore[attr-defined]  # for compile()
-    return transformed
+    return Transform(value_and_grad, f, argnums, transformed)
 
 
 def grad(f: Function, argnums: Argnums = 0) -> Function:
@@ -217,8 +249,7 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     def transformed(*args: Any, **kwargs: Any) -> Any:
         return value_and_grad(f, argnums)(*args, **kwargs)[1]
 
-    transformed.transform = Transform("grad", f, argnums)  # type: ignore[attr-defined]  # for compile()
-    return transformed
+    return Transform(grad, f, argnums, transformed)
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
@@ -236,7 +267,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     >>> pull_back(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
-    called = run(f, primals, {}, range(len(primals)))
+    called = run("vjp", f, primals, {}, range(len(primals)))
 
     def pull_back(v: Any) -> tuple[Any, ...]:
         found = products(called.flat, called.xs, flat_as(v, called.y, "vjp"), called.nested)
@@ -278,7 +309,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     array([2., 2.])
     """
     check_tuples(primals, tangents, "jvp")
-    called = run(f, primals, {}, range(len(primals)))
+    called = run("jvp", f, primals, {}, range(len(primals)))
     v = flat_as(tuple(tangents), tuple(primals), "jvp")
     change = transposed(called)(v)
     shapes = [np.shape(end) for end in leaves(called.y)]
@@ -325,7 +356,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     """
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        called = run(f, args, kwargs, argnums)
+        called = run("jacobian", f, args, kwargs, argnums)
         refuse_complex(called, "jacobian")
         if called.flat is None or called.flat.dtype.kind != "c":
             return blocks(matrix(called), called.y, called)
@@ -334,7 +365,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
         rows = matrix(parts, 2 * called.flat.size)
         return blocks(rows[: called.flat.size] + 1j * rows[called.flat.size :], called.y, called)
 
-    return transformed
+    return Transform(jacobian, f, argnums, transformed)
 
 
 def refuse_complex(called: Run, name: str) -> None:
@@ -401,12 +432,12 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
         refuse_complex(called, "hessian")
         return blocks(matrix(second), called.tree, called)
 
-    return transformed
+    return Transform(hessian, f, argnums, transformed)
 
 
 def gradient_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums, name: str) -> tuple[Run, Run]:
     """f called with variables, and its gradient in place of its result."""
-    called = run(f, args, kwargs, argnums)
+    called = run(name, f, args, kwargs, argnums)
     one_number(called, name)
     with recording(True):
         first = products(called.flat, called.xs, np.ones(1), nested=True)

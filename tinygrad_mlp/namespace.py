@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import rules
-from .errors import UnsupportedError, did_you_mean
+from .errors import UnsupportedError, no_attribute
 from .graph import Extras
 from .passthrough import CONSTANT, CREATION, DTYPES, EXPORTED, NUMBERS, named
 from .primitive import BY_NUMPY, COMPOSED, TABLE, Primitive, Rule, joined
@@ -197,7 +197,7 @@ def refuse_name(extension: str) -> Callable[[str], Any]:
     """The ``__getattr__`` of an extension's module: an error with the nearest names."""
 
     def missing(name: str) -> Any:
-        raise AttributeError(str(did_you_mean(f"function of tinygrad_mlp.{extension}", name, members(extension))))
+        raise no_attribute(f"tinygrad_mlp.{extension}", name, members(extension))
 
     return missing
 

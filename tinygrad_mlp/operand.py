@@ -14,18 +14,13 @@ import numpy as np
 from . import rules
 from .composed.products import dot
 from .composed.shapes import swapaxes
-from .dispatch import Dispatched, plain_index
+from .dispatch import CURES, Dispatched, plain_index, refuse
+from .errors import no_member
 from .primitive import COMPOSED, TABLE
 
 __all__ = ["Operand"]
 
 NO_PARAMS: dict[str, Any] = {}
-HABITS = {  # of PyTorch
-    "view": "t.reshape(…)", "unsqueeze": "np.expand_dims(t, axis) or t[:, None]", "permute": "t.transpose(…)", "cpu": "t itself",
-    "zero_": "t.data[:] = 0", "requires_grad_": "t.requires_grad = True", "add_": "t.data += …", "norm": "np.linalg.norm(t)",
-    "pow": "t ** p",
-    "sort": "np.sort(t), which makes a new tensor", "fill": "t[:] = v", "expand": "np.broadcast_to(t, shape)",
-}  # fmt: skip
 
 
 class Operand(Dispatched):
@@ -220,17 +215,19 @@ class Operand(Dispatched):
 
     conjugate = conj
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
         """The same entries in another shape, given as a tuple or as numbers; one of them may be −1."""
+        if order != "C":
+            refuse(f"t.reshape with order={order!r}", "supported on tensors", CURES["order"])
         return self._apply(rules.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape, "copy": None})
 
-    def ravel(self) -> Any:
+    def ravel(self, order: str = "C") -> Any:
         """The entries in one axis, in index order."""
-        return self.reshape(-1)
+        return self.reshape(-1, order=order)
 
-    def flatten(self) -> Any:
+    def flatten(self, order: str = "C") -> Any:
         """The entries in one axis, in index order; a copy."""
-        return self.copy().reshape(-1)
+        return self.copy().reshape(-1, order=order)
 
     def copy(self) -> Any:
         """A tensor of its own with the same value; gradients flow through."""
@@ -314,7 +311,4 @@ class Operand(Dispatched):
         return swapaxes(self, -1, -2)
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name in HABITS:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}: write {HABITS[name]}")
-        hint = f": write tg.{name}(x), a function of the package" if name in TABLE or name in COMPOSED else ""
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
+        raise no_member(self, "Tensor", name, f"tg.{name}(x)" if name in TABLE or name in COMPOSED else "")

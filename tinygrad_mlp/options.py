@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from itertools import pairwise
 from typing import Any
 
-__all__ = ["NETWORK", "add_target", "network_options", "sizes", "target_mistake"]
+__all__ = ["ADDRESSES", "NETWORK", "add_target", "network_options", "sizes", "target_mistake"]
+
+ADDRESSES = sys.maxsize // 8
+"""An array cannot have so many numbers, however large the memory is: NumPy's error says something else."""
 
 NETWORK: dict[str, Any] = {"activation": "relu", "loss_name": "cross_entropy", "batch_size": 32, "dtype": "float32"}
 """The options of a network, with their defaults."""
@@ -14,9 +19,12 @@ NETWORK: dict[str, Any] = {"activation": "relu", "loss_name": "cross_entropy", "
 def sizes(text: str) -> list[int]:
     """Widths from ``64,32,10``."""
     try:
-        return [int(part) for part in text.split(",")]
+        found = [int(part) for part in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected whole numbers with commas between, such as 64,32,10 (got {text!r})") from None
+    if any(m * n >= ADDRESSES for m, n in pairwise(found)):
+        raise argparse.ArgumentTypeError(f"weights between the layers {text} do not fit into any memory: choose smaller sizes")
+    return found
 
 
 def add_target(parser: argparse.ArgumentParser, dtype: str = NETWORK["dtype"]) -> None:

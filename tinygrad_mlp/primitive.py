@@ -108,10 +108,15 @@ class Primitive:
             params = self.complete(params)
         if params:
             params = {name: frozen(name, value) for name, value in params.items()}
+        nested = False
         for x in inputs:
-            apply = getattr(type(x), "_apply", None)
+            kind = type(x)
+            apply = getattr(kind, "_apply", None)
             if apply is not None:
                 return apply(self, inputs, params)
+            nested = nested or kind is list or kind is tuple
+        if nested and any(joined(x) is not x for x in inputs):  # lists of Tensors
+            return self(*map(joined, inputs), **params)
         return self.forward(*inputs, **params)
 
     def sort(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -20,7 +20,7 @@ from .modes import MODES
 from .primitive import TABLE, Primitive
 from .recording import record
 from .sweep import sweep
-from .values import check_floating, convert, leaf, read_only, unwrap
+from .values import check_floating, convert, leaf, lost, read_only, unwrap
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -254,8 +254,9 @@ class Tensor(Assignable):
         """The gradient to start from, checked."""
         if not self.requires_grad:
             raise GraphError(
-                f"{caller} on a tensor without a graph: no input requires gradients, or it was computed under no_grad(); "
-                f"make the leaves with Tensor(…, requires_grad=True)"
+                f"{caller} on a tensor without a graph: no input requires gradients, or it was computed under no_grad(), or it is "
+                f"the gradient of what is linear, a constant, whose derivative is 0; make the leaves with "
+                f"Tensor(…, requires_grad=True)"
             )
         if gradient is None:
             if self.array.size != 1:
@@ -297,10 +298,7 @@ class Tensor(Assignable):
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         if self.requires_grad:
-            raise GraphError(
-                "a tensor with a graph would lose it as a NumPy array: write t.numpy() to leave the graph on purpose; to join "
-                "tensors in nested lists write tg.stack([...]) or tg.asarray([...]), since NumPy does not hand those over"
-            )
+            raise lost()
         return np.array(self.array, dtype=dtype, copy=copy) if copy else np.asarray(self.numpy(), dtype=dtype)
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
@@ -360,6 +358,11 @@ class Tensor(Assignable):
             tracer.unknown(self).item()
 
     def __float__(self) -> float:
+        if self.array.size != 1:
+            raise ShapeError(
+                f"float(t) needs a tensor with one entry, this one has shape {self.shape}: Python's math calls it too, write "
+                f"np.exp(t) in place of math.exp(t); t.tolist() gives all numbers"
+            )
         self._refuse_if_stored()
         return float(self.item())  # type: ignore[arg-type]  # a complex number raises Python's own TypeError
 

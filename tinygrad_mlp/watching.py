@@ -237,15 +237,15 @@ class Tap:
         self.replaced = vars(module).get("forward")
         vars(module)["forward"] = self  # no parameter or module: nothing else has to know
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
         watch, whole = self.watch, self.module is self.watch.model
         if not watch._wanted:
-            return self.inner(*inputs)
+            return self.inner(*inputs, **settings)
         if whole and not watch._depth:
             watch._begin()
         watch._depth += whole
         try:
-            output = self.inner(*inputs)
+            output = self.inner(*inputs, **settings)
         finally:
             watch._depth -= whole
         if not self.inside:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import DataError, GraphError, ShapeError, TensorTypeError, TraceError, UnsupportedError
+from ..errors import DataError, GraphError, ShapeError, TensorTypeError, TraceError, UnsupportedError, is_interrupt
 from .derivation import Derivation, derive
 from .examples import function_in, network
 
@@ -36,7 +36,9 @@ def of_file(target: str) -> Derivation:
         return derive(found.function, *found.inputs)
     except (GraphError, TraceError, ShapeError, TensorTypeError, UnsupportedError):
         raise  # they say what to write instead
-    except Exception as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         raise DataError(f"{found.place} fails: {type(error).__name__}: {error}") from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -244,6 +244,12 @@ class Derivation:
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+    def __reduce__(self) -> NoReturn:
+        raise TensorTypeError(
+            "a derivation can be neither pickled nor copied, since it refers to the graph and its arrays: keep what it writes, "
+            "d.source(), d.latex() or d.markdown()"
+        )
 
     def __repr__(self) -> str:
         names = ", ".join(self.plan.gradients)

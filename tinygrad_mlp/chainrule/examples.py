@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, SettingError, did_you_mean
+from ..errors import DataError, SettingError, did_you_mean, is_interrupt
 from ..kernels.shapes import Array
 from ..nn import MLP
 from ..nn.losses import loss_named
+from ..options import ADDRESSES
 from ..rules import sigmoid, softmax
 
 __all__ = ["Computation", "Network", "function_in", "loaded", "network"]
@@ -44,6 +45,8 @@ def network(sizes: Sequence[int], activation: str, loss_name: str, batch_size: i
         raise SettingError(f"a network needs two widths at least, input first, all positive: --sizes 784,128,10 (got {sizes})")
     if batch_size < 1:
         raise SettingError(f"the batch size must be at least 1 (got {batch_size})")
+    if batch_size * max(sizes) >= ADDRESSES:
+        raise SettingError(f"a batch of {batch_size} rows does not fit into any memory: choose a smaller one")
     if dtype not in ("float32", "float64"):
         raise did_you_mean("dtype", dtype, ("float32", "float64"))
     criterion = loss_named(loss_name)
@@ -107,7 +110,9 @@ def loaded(path: Path) -> ModuleType:
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         line = f"{path}:{frames[-1].lineno}" if frames else str(path)
         raise DataError(f"{line} fails: {type(error).__name__}: {error}") from error

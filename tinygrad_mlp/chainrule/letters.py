@@ -74,7 +74,7 @@ class Letters:
         plain = self.plain.final
         summands = terms(symbol, self.texts)
         if len(plain.expression(symbol).text) <= LONG or len(summands) == 1:
-            return [whole.text]
+            return [self.n.side(whole)]
         found = [""]
         length = 0
         for term in summands:

@@ -160,7 +160,7 @@ def without_lines(plan: Plan, letters: Letters) -> list[tuple[str, str]]:
     found = []
     for name, gradient in plan.gradients.items():
         left = letters.n.gradient(letters.word(name).text).text
-        right = letters.final.operand(gradient).text
+        right = letters.n.side(letters.final.operand(gradient))
         if left != right:
             found.append((left, right))
     return found
@@ -186,7 +186,7 @@ def markdown_of(plan: Plan, with_numbers: bool = False) -> str:
     forward = [line for line in plan.lines if not line.backward]
     if values:
         for line in forward:
-            left, right = letters.texts[line.symbol].text, letters.final.expression(line.symbol).text
+            left, right = letters.texts[line.symbol].text, letters.n.side(letters.final.expression(line.symbol))
             out += block(rf"{left} = {right} = {numbers(values[line.symbol])} \quad {letters.shape(line.symbol)}")
     elif forward:
         out += block(aligned(r for line in forward for r in row(letters, line)))
@@ -243,7 +243,7 @@ def places(plan: Plan, letters: Letters, of: Symbol) -> dict[Symbol, list[Symbol
 
 def leads(start: Symbol, end: Symbol, letters: Letters) -> list[Symbol]:
     """The operations without names from one to another, both included; empty if there is no such way."""
-    stack = [[end]]
+    stack = [[end]] if end in letters.plan.adjoints else []  # a mask hands no gradient on
     while stack:
         path = stack.pop()
         if path[0] is start:
@@ -251,14 +251,14 @@ def leads(start: Symbol, end: Symbol, letters: Letters) -> list[Symbol]:
         stack += [
             [x, *path]
             for x in path[0].operands()
-            if x.op is not None and (x is start or x not in letters.recorded) and x.stamp >= start.stamp
+            if x in letters.plan.adjoints and (x is start or x not in letters.recorded) and x.stamp >= start.stamp
         ]
     return []
 
 
 def arrival(plan: Plan, letters: Letters, place: Symbol, user: Symbol, of: Symbol) -> list[str]:
     """Of one line that uses a value: the line, the local derivative, the gradient that arrives."""
-    out = [f"used in ${letters.recorded[place].text} = {letters.forward.expression(place).text}$"]
+    out = [f"used in ${letters.recorded[place].text} = {letters.n.side(letters.forward.expression(place))}$"]
     if user.op is not None and user.op.name in FUSED and place is user:
         out.append(f"local derivative, in one piece: ${losses(plan, letters, user)[0][0][1].replace('&', '')}$")
     derivative = local(place, user, of, letters.recorded.get, letters.forward)

@@ -222,11 +222,11 @@ def steps(
             continue
         length = len(measure.expression(s).text)
         if (uses[s] > 1 and length > 24 and s.op.name not in ("multiply", "negative", "where")) or length > wide:
-            text = write.expression(s).text
+            text = notation.side(write.expression(s))
             title = f"T{len(lines) + 1}"
             known[s], plain[s] = notation.name(title), PLAIN.name(title)
             lines.append((known[s].text, text))
-    return lines, [write.operand(r).text for r in results]
+    return lines, [notation.side(write.operand(r)) for r in results]
 
 
 def sizes_of(symbols: Iterable[Symbol]) -> list[int]:

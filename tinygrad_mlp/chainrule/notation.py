@@ -65,6 +65,10 @@ class Notation:
         """A text that must hold at least so tightly."""
         return text.text if text.holds >= holds else self.group(text).text
 
+    def side(self, text: Text) -> str:
+        """A side of an equation: a condition as the array of 1 and 0 that it is."""
+        return self.group(text).text if text.holds in CONDITIONS else text.text
+
     # --- names and numbers --------------------------------------------------------------------------------------------
 
     def name(self, name: str) -> Text:

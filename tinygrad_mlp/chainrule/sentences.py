@@ -229,7 +229,7 @@ def chain(place: Symbol, of: Symbol, names: Callable[[Symbol], Text | None], wri
         lambda s: write.operand(letters[s]) if s in letters and s.fill is None and (s.op is None or letters[s] is place) else None,
         write.array, write.n, sorted(write.sizes),
     )  # fmt: skip
-    return text.number(result.fill).text if result.fill is not None else text.operand(result).text
+    return write.n.side(text.number(result.fill) if result.fill is not None else text.operand(result))
 
 
 def indexed(text: Text) -> str:
@@ -242,6 +242,8 @@ def numbers(x: Any) -> str:
     x = np.asarray(x)
     if not x.ndim:
         return digits(x)
+    if not x.size:
+        return rf"\text{{no entries, shape }} {LATEX.shape(x.shape)}"
     if x.ndim > 2:
         x, note = x.reshape(-1, x.shape[-1]), rf"\;(\text{{shape }} {LATEX.shape(x.shape)}\text{{, as rows}})"
     else:

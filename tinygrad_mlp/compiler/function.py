@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -52,6 +53,10 @@ class Function:
         """The program that ran last, as text."""
         latest = self.programs.latest
         return "# nothing is compiled yet: call the function once" if latest is None else latest.program.text
+
+    def __reduce__(self) -> tuple[Callable[..., Function], tuple[Callable[..., Any]]]:
+        # the programs are written anew at the first call
+        return functools.partial(Function, exact=self.exact, cache=self.programs.size), (self.f,)
 
     def __repr__(self) -> str:
         name = getattr(self.f, "__name__", type(self.f).__name__)

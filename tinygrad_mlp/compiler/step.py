@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..chainrule.derivation import inside
 from ..chainrule.names import known_objects, name_values
-from ..errors import GraphError, SettingError, ShapeError
+from ..errors import GraphError, SettingError, ShapeError, TensorTypeError
 from ..kernels.shapes import Array
 from ..optim import Optimizer
 from ..symbols import Symbol, ancestors
@@ -76,6 +76,13 @@ class Step:
         """The program that ran last, as text."""
         latest = self.programs.latest
         return "# nothing is compiled yet: call step(X, y) once" if latest is None else latest.source
+
+    def __reduce__(self) -> NoReturn:
+        raise TensorTypeError(
+            "a compiled step can be neither pickled nor copied: its program writes into the parameters and the state of its own "
+            "optimiser, and its loss would still be that of the old model; copy model and optimiser together, "
+            "copy.deepcopy((model, optimizer)), and compile a step for them"
+        )
 
     def __repr__(self) -> str:
         name = getattr(self.loss, "__name__", type(self.loss).__name__)

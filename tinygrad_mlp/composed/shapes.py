@@ -9,12 +9,13 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import did_you_mean
-from ..primitive import composed, is_valueless
+from ..primitive import composed, is_valueless, joined
 from ..rules import astype, broadcast_to, permute_dims, reshape, scatter
 
 
 def operand(x: Any) -> Any:
-    """x itself if it is a Tensor or another reading, else x as an array: what NumPy's functions do first of all."""
+    """x itself if it is a Tensor or another reading, or they joined if it is a list of such, else x as an array."""
+    x = joined(x)
     return x if hasattr(type(x), "_apply") else np.asarray(x)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, TensorTypeError
+from ..errors import DataError, TensorTypeError, is_interrupt
 from ..kernels.shapes import Array
 from ..tensor import Tensor
 from ..trees import leaves
@@ -172,7 +172,9 @@ class Case:
         try:
             with np.errstate(all="ignore"):
                 result = self.manual(X, y, given)
-        except (Exception, SystemExit) as error:  # whatever the user's code raises is the finding
+        except BaseException as error:  # whatever the user's code raises is the finding
+            if is_interrupt(error):
+                raise
             return Answer({}, [], error)
         changed = tuple(n for n, p in params.items() if not np.array_equal(p, kept[n], equal_nan=True))
         replaced = tuple(n for n in params if given.get(self.keys[n], params[n]) is not params[n])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import math
 import os
 import sys
@@ -15,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from ..chainrule.examples import loaded
-from ..errors import DataError, SettingError, ShapeError, TensorTypeError
+from ..errors import DataError, SettingError, ShapeError, TensorTypeError, is_interrupt, nearest
 from ..files import replace_file
 from .case import Case
 from .diagnosis import Diagnosis
@@ -136,9 +135,6 @@ def run(arguments: argparse.Namespace) -> int:
     except (DataError, SettingError, ShapeError, TensorTypeError) as error:
         print(f"tinygrad-mlp: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("tinygrad-mlp: interrupted, nothing written", file=sys.stderr)
-        return 130
     if text:
         print(text.removesuffix("\n"), flush=True)
     return code
@@ -175,13 +171,14 @@ def examined(arguments: argparse.Namespace) -> tuple[int, str]:
         given = contents(module, file)
         try:
             found = diagnose(*given[:5], gradients=given[5], seconds=arguments.seconds)
-        except SystemExit as error:
-            raise DataError(
-                f"{line_in(path, file, error) or file} ends the program: loss and manual return their results"
-            ) from error
         except (DataError, ShapeError, TensorTypeError) as error:
             where = line_in(path, file, error.__cause__)
             raise DataError(f"{file}: {error}{f' (at {where})' if where else ''}") from error
+        except BaseException as error:
+            if isinstance(error, Exception) or is_interrupt(error):
+                raise
+            where, kind = line_in(path, file, error) or file, type(error).__name__
+            raise DataError(f"{where} ends the program ({kind}): loss and manual return their results") from error
         note_where_it_raised(found, given, path, file)
     form = {"text": as_text, "markdown": as_markdown, "html": as_html}[arguments.format]
     return 0 if found.ok and not found.elsewhere else 1, form(found)
@@ -243,7 +240,7 @@ def contents(module: ModuleType, file: str) -> tuple[Any, Any, Any, Any, Any, An
 def suggestion(name: str, own: list[str], space: dict[str, Any]) -> str:
     """Which of the file's own names may be meant."""
     fitting = [n for n in own if callable(space[n]) == (name in ("loss", "manual"))]
-    near = [n for n in fitting if n in NEEDED[name][1].split()] + difflib.get_close_matches(name, fitting, n=1, cutoff=0.6)
+    near = [n for n in fitting if n in NEEDED[name][1].split()] + nearest(name, fitting, n=1)
     return f": did you mean {near[0]}?" if near else ""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..doctor import Diagnosis, diagnose
-from ..errors import DataError
+from ..errors import DataError, is_interrupt
 from .markup import Marked, parse
 from .running import Run, data_of, function_of, load, watched
 from .shelf import read_bytes
@@ -102,8 +102,10 @@ def examine(folder: str | Path, seconds: float = 8.0) -> HandedIn:
 
         try:
             found.diagnosis = diagnose(loss, manual if not student.printed else ask, X, y, params, seconds=seconds)
-        except SystemExit as error:
-            raise DataError(f"{path} calls exit() on some data: return the gradients instead") from error
+        except BaseException as error:
+            if isinstance(error, Exception) or is_interrupt(error):
+                raise
+            raise DataError(f"{path} ends the program on some data ({type(error).__name__}): return the gradients") from error
     return found
 
 
@@ -127,6 +129,6 @@ def read_about(folder: Path) -> dict[str, Any]:
             raise ValueError
     except DataError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} was changed or cut short: put back the one that the exercise came with") from error
     return dict(about)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, is_interrupt
 
 __all__ = ["Run", "data_of", "function_of", "load", "watched"]
 
@@ -50,7 +50,9 @@ def load(path: Path, text: str | None = None) -> ModuleType:
     with beside(path.resolve().parent):
         try:
             exec(code, module.__dict__)  # noqa: S102  running the user's file is what was asked for
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
             raise DataError(f"{place(error, path)} fails when it is imported: {type(error).__name__}: {error}") from error
     return module
 
@@ -108,7 +110,9 @@ def data_of(folder: Path, name: str, seed: int) -> tuple[Any, Any, dict[str, Any
             found = function_of(load(path), "data")(seed)
         except DataError:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
             raise DataError(f"{place(error, path)} fails: {type(error).__name__}: {error}") from error
     if not (isinstance(found, tuple) and len(found) == 3 and isinstance(found[2], Mapping) and found[2]):
         raise DataError(f"{path} must give X, y and a dict of parameters: def data(seed): … return X, y, {{'W1': …}}")
@@ -163,7 +167,9 @@ def watched(manual: Callable[..., Any], X: Any, y: Any, params: Mapping[str, Any
         sys.settrace(call)
         try:
             run.returned = manual(*arguments)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
             run.raised, run.where = error, place(error, path)
         finally:
             sys.settrace(before)

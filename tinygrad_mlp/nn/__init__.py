@@ -86,10 +86,7 @@ __all__ = [
     "mse_loss",
 ]
 
-ELSEWHERE = {"Dense": "nn.Linear(fan_in, fan_out)", "Swish": "nn.SiLU()"}
-"""Names of other libraries, and what to write here."""
-
 if not TYPE_CHECKING:  # a type checker itself reports names that are not here
 
     def __getattr__(name: str) -> Any:
-        raise no_attribute(__name__, name, __all__, ELSEWHERE)
+        raise no_attribute(__name__, name, __all__)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import SettingError, ShapeError, TensorTypeError, did_you_mean
+from ..errors import SettingError, ShapeError, TensorTypeError, did_you_mean, no_member
 from ..graph import CLOCK, mark_call
 from ..modes import MODES
 from ..primitive import Primitive
@@ -73,15 +73,20 @@ class Module:
         changes += 1
         object.__delattr__(self, name)
 
-    def forward(self, *inputs: Any) -> Any:
+    def __getattr__(self, name: str) -> NoReturn:
+        if hasattr(type(self), name):  # a property that failed: its own error
+            object.__getattribute__(self, name)
+        raise no_member(self, "Module", name)
+
+    def forward(self, *inputs: Any, **settings: Any) -> Any:
         """The function itself; written by subclasses."""
         raise NotImplementedError(f"{type(self).__name__} has no forward: write def forward(self, x): …")
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
         if (tracer := MODES.get().tracer) is not None:
             tracer.trace.modes.append((self, self.training))  # a compiled program holds for this mode
         start = next(CLOCK)
-        result = self.forward(*inputs)
+        result = self.forward(*inputs, **settings)
         mark_call(result, self, start)
         return result
 

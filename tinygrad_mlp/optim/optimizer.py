@@ -6,12 +6,12 @@ import copy
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import GraphError, SettingError, ShapeError, TensorTypeError, did_you_mean
+from ..errors import GraphError, SettingError, ShapeError, TensorTypeError, did_you_mean, no_member
 from ..tensor import Tensor
 from ..values import convert, unwrap
 from .blocks import Plan
@@ -95,6 +95,9 @@ class Optimizer:
         self.seen: Any = None
         self.usual: dict[str, float] = {}
         self.plans: dict[np.dtype[Any], Plan] = {}
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise no_member(self, "Optimizer", name)
 
     def __getstate__(self) -> dict[str, Any]:
         """For copy and pickle: without the plans, which are functions."""

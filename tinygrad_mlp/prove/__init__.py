@@ -25,7 +25,7 @@ from ..optim import SGD
 from ..train import predict
 from ..train.metrics import accuracy
 from ..train.progress import Progress, Steps
-from ..viz import draw
+from ..viz import Drawing, draw
 from .report import FILES, summary_table, verdict, write_files
 
 __all__ = ["Result", "Settings", "prove"]
@@ -129,8 +129,19 @@ def prove(settings: Settings, stream: TextIO | None = None) -> Result:
         settings, sizes, (len(X), len(X_test)), origin, start, start, 0, dict.fromkeys(check.manual_names(model), 0), ""
     )
     result.history.name = f"{settings.data}: MLP {' → '.join(map(str, sizes))}, {settings.activation}"
-    with np.errstate(over="ignore", invalid="ignore"):  # a training that diverges is reported in words
-        train(result, model, (X, y, targets), (X_test, y_test), rng, out)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # a training that diverges is reported in words
+            train(result, model, (X, y, targets), (X_test, y_test), rng, out)
+        finish(result, folder, model, first_batch, drawing, out)
+    except KeyboardInterrupt:
+        done = f"after {result.steps:,} steps; " + (f"written: {', '.join(result.files)}" if result.files else "nothing written")
+        raise KeyboardInterrupt(done) from None
+    return result
+
+
+def finish(result: Result, folder: Path, model: MLP, first_batch: tuple[Array, Array], drawing: Drawing, out: TextIO) -> None:
+    """The last comparison, the table, the files."""
+    settings, start = result.settings, result.start
     result.end = check.compare(model, settings.loss, *first_batch, l2=settings.weight_decay, seed=settings.seed)
     for when, report in (("before the first step", start), ("after the last step", result.end)):
         if not report.ok and not result.first_difference:
@@ -139,7 +150,6 @@ def prove(settings: Settings, stream: TextIO | None = None) -> Result:
     print(f"\n{summary_table(result)}\n\n{verdict(result)}", file=out)
     write_files(result, folder, model, first_batch, drawing)
     print(f"\nWritten to {folder}{os.sep}: {', '.join(result.files)}", file=out)
-    return result
 
 
 # --- before ------------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from ..errors import (
     ShapeError,
     TensorTypeError,
     UnknownNameError,
+    is_interrupt,
 )
 from ..options import NETWORK, add_target, network_options, target_mistake
 from ..tensor import Tensor
@@ -102,12 +103,6 @@ def run(arguments: argparse.Namespace) -> int:
     except REFUSED as error:
         print(f"tinygrad-mlp: {error}", file=sys.stderr)
         return 2
-    except MemoryError as error:
-        print(f"tinygrad-mlp: there is not enough memory: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("tinygrad-mlp: interrupted, nothing written", file=sys.stderr)
-        return 130
     if arguments.open and not webbrowser.open(Path(path).resolve().as_uri()):
         print(f"tinygrad-mlp: no browser was found: open {path} by hand", file=sys.stderr)
     return 0
@@ -148,7 +143,9 @@ def called(found: Computation, inputs: list[Any]) -> Any:
         return found.function(*inputs)
     except REFUSED:
         raise  # they say what to write instead
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         raise DataError(f"{found.place} fails: {type(error).__name__}: {error}") from error
 
 
