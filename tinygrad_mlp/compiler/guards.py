@@ -64,6 +64,7 @@ class Guards:
         self.containers: list[Any] = []
         self.follow(f)
         self.before = {(id(x), name): value for x, name, _, value in self.values()}
+        self.filled = {id(x): snapshot(x) for x in self.containers}
 
     def settle(self, trace: Trace, modes: list[tuple[Module, bool]]) -> None:
         """The function has been traced: from now on everything is to stay as it is, also the given modes of modules."""
@@ -74,10 +75,11 @@ class Guards:
         entries = [entry for entry in self.values() if same(self.before.get((id(entry[0]), entry[1]), entry[3]), entry[3])]
         self.of_modules = Values(entry[1:] for entry in entries if isinstance(entry[0], Module))
         self.of_others = Values(entry[1:] for entry in entries if not isinstance(entry[0], Module))
-        changeable = [x for x in self.containers if not isinstance(x, (tuple, frozenset))]
-        self.contents = [(part, tuple(part)) for x in changeable for part in contents(x)]
+        contents = [part for x in self.containers for part in self.filled.get(id(x), snapshot(x))]
+        self.contents = [part for part in contents if is_unchanged(*part)]
         self.changes = modules.changes
-        del self.seen, self.names, self.asked, self.whole, self.of_class, self.functions, self.objects, self.containers, self.before
+        del self.seen, self.names, self.asked, self.whole, self.of_class
+        del self.functions, self.objects, self.containers, self.before, self.filled
 
     def hold(self) -> bool:
         """Whether everything is as it was when the function was traced; else ``changed`` says what is not."""
@@ -95,7 +97,7 @@ class Guards:
         if changed := self.of_others.first_change():
             return changed
         for part, listed in self.contents:
-            if len(part) != len(listed) or not (all(map(is_, part, listed)) or all(map(same, part, listed))):
+            if not is_unchanged(part, listed):
                 return "the content of a list, a dict or a set"
         if self.changes != modules.changes:  # some attribute of some module was assigned to: one of these?
             if changed := self.of_modules.first_change():
@@ -237,6 +239,16 @@ def same(a: Any, b: Any) -> bool:
 def contents(container: Any) -> list[Collection[Any]]:
     """What is in a list, a tuple, a dict or a set, as views that show what is in it later."""
     return [container.keys(), container.values()] if isinstance(container, dict) else [container]
+
+
+def snapshot(container: Any) -> list[tuple[Collection[Any], tuple[Any, ...]]]:
+    """What is in a container that can be changed: the view, and what it shows now."""
+    return [] if isinstance(container, (tuple, frozenset)) else [(part, tuple(part)) for part in contents(container)]
+
+
+def is_unchanged(part: Collection[Any], listed: tuple[Any, ...]) -> bool:
+    """Whether a view of a container shows what it has shown."""
+    return len(part) == len(listed) and (all(map(is_, part, listed)) or all(map(same, part, listed)))
 
 
 @functools.lru_cache(maxsize=1024)
