@@ -63,7 +63,7 @@ class Primitive:
     kink : the value that the rules give where no derivative exists, in words; empty for smooth functions
     elementwise : whether each entry of the result depends on one entry of each input only
     optional : how many of the last array arguments may be left out (``clip(x, 0)``: ``max`` is then ``None``)
-    real : whether the rules hold for real numbers only; a gradient through complex ones is then refused
+    real : whether the function is one of real numbers only; complex ones are then refused
 
     Examples
     --------
@@ -112,7 +112,19 @@ class Primitive:
             apply = getattr(type(x), "_apply", None)
             if apply is not None:
                 return apply(self, inputs, params)
+        if self.real:
+            self.refuse_complex(inputs)
         return self.forward(*inputs, **params)
+
+    def refuse_complex(self, inputs: Iterable[Any]) -> None:
+        """Refuse complex inputs: the function is one of real numbers."""
+        for x in inputs:
+            if x is None or isinstance(x, (int, float)):
+                continue
+            if (x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype).kind == "c":
+                raise TensorTypeError(
+                    f"{self.name}() is not supported for complex numbers: write it with real ones, z.real and z.imag, or tg.abs(z)"
+                )
 
     def sort(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Parameters given by position (``sum(x, 0)``) and arrays given by name (``clip(x, max=1)``), in their places."""

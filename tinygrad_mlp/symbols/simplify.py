@@ -29,7 +29,8 @@ def simplified(
             value = op.forward(*[np.full(1, x.fill) if isinstance(x, Symbol) else x for x in inputs], **params)
         return trace.full(shape, np.asarray(value)[0], dtype)
     if op.name in SHAPING and len(inputs) == 1 and inputs[0].fill is not None and not any(s.fill is None for s in inputs):
-        return trace.full(shape, inputs[0].fill, dtype)
+        fill = inputs[0].fill
+        return trace.full(shape, fill if dtype.kind == "c" else fill.real, dtype)
     if op.elementwise and (slim := without_broadcasts(inputs, shape)) is not None:
         return trace.apply(op, slim, params)
     rule = RULES.get(op.name)

@@ -1,0 +1,143 @@
+"""Corners of the functions: complex numbers where a function is one of real numbers, axes of what has none, results without a gradient."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.special
+from checking import call, check_first_order
+from samples import SAMPLES, Sample
+
+import tinygrad_mlp as tg
+from tinygrad_mlp import Tensor, nn
+from tinygrad_mlp.errors import MissingExtraError, TensorTypeError
+from tinygrad_mlp.primitive import TABLE
+
+Z = np.array([1 + 2j, -0.3 + 0.4j, 3 - 1j, -5 + 9j])
+
+# --- complex numbers ------------------------------------------------------------------------------------------------------
+
+FORMULAS: dict[str, Callable[[Any], Any]] = {
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "log_sigmoid": lambda z: -np.log(1 + np.exp(-z)),
+    "softplus": lambda z: np.log(1 + np.exp(z)),
+    "silu": lambda z: z / (1 + np.exp(-z)),
+    "erf": scipy.special.erf,
+    "erfc": scipy.special.erfc,
+    "gelu": lambda z: z * scipy.special.erfc(-z / np.sqrt(2)) / 2,
+    "sinc": lambda z: np.sin(np.pi * z) / (np.pi * z),
+    "glu": lambda z: z[:2] / (1 + np.exp(-z[2:])),
+    "logsumexp": lambda z: np.log(np.sum(np.exp(z))),
+    "softmax": lambda z: np.exp(z) / np.sum(np.exp(z)),
+    "log_softmax": lambda z: z - np.log(np.sum(np.exp(z))),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_what_is_analytic_is_computed_of_complex_numbers(name: str) -> None:
+    f = getattr(tg, name)
+    for z in (Z, Z.conj() / 2, -Z, Z / 7):
+        np.testing.assert_allclose(f(z), FORMULAS[name](z), rtol=1e-11, atol=1e-15)
+        np.testing.assert_allclose(f(z.astype(np.complex64)), FORMULAS[name](z), rtol=2e-5, atol=2e-6)
+        for dtype in (np.complex64, np.complex128):
+            x = z.astype(dtype)
+            for out in (f(x), f(Tensor(x)), f(Tensor(x, requires_grad=True)), tg.compile(f)(x), tg.compile(f, exact=True)(x)):
+                assert out.dtype == dtype
+                np.testing.assert_allclose(
+                    np.asarray(getattr(out, "data", out)), f(x), rtol=1e-14 if dtype == np.complex128 else 3e-6
+                )
+        check_first_order(name, Sample((z,)))
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "silu", "softplus", "log_sigmoid"])
+@pytest.mark.parametrize("real", [-800.0, 0.0, 800.0])
+def test_exp_does_not_overflow_in_complex_activations(name: str, real: float) -> None:
+    z = np.array([real + 1j, real - 3j])
+    with np.errstate(all="ignore"):
+        limit = {"sigmoid": real > 0, "silu": z * (real > 0), "softplus": z.real * (real > 0) + 1j * z.imag, "log_sigmoid": 0}[name]
+    out = getattr(tg, name)(z)
+    if name == "softplus" and real < 0:
+        limit = np.zeros(2)
+    if name == "log_sigmoid" and real < 0:
+        limit = z
+    assert np.all(np.isfinite(out))
+    if real:
+        np.testing.assert_allclose(out, np.broadcast_to(limit, 2), atol=1e-300)
+
+
+def test_softplus_keeps_its_digits_where_one_plus_exp_would_lose_them() -> None:
+    z = -40 + 1j
+    np.testing.assert_allclose(tg.softplus(z), np.exp(z), rtol=1e-14)
+    np.testing.assert_allclose(tg.softplus(40 + 1j), z.conjugate() * -1 + 0j, rtol=1e-15)
+    near = 1j * np.pi + 1e-5 * (1 + 1j)  # 1 + exp(near) = −(exp(1e-5 (1 + i)) − 1)
+    np.testing.assert_allclose(tg.softplus(near), np.log(-np.expm1(1e-5 * (1 + 1j))), rtol=1e-10)
+
+
+def test_the_error_function_of_complex_numbers_is_scipys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    assert tg.erf(1.0) == pytest.approx(0.8427007929497149)
+    for f in (tg.erf, tg.erfc, tg.gelu):
+        with pytest.raises(MissingExtraError, match="the error function of complex numbers needs the package 'scipy'"):
+            f(Z)
+
+
+REAL = {
+    **{op.name: op for op in TABLE.values() if op.real and len(op.rules) == 1 and op.name != "max_pool"},
+    **{name: (lambda z, f=TABLE[name]: f(z, 0.5)) for name in ("maximum", "minimum", "fmax", "fmin", "clip")},
+    **{f"{name} of a complex constant": (lambda z, f=TABLE[name]: f(0.5, z)) for name in ("maximum", "minimum", "fmax", "fmin", "clip")},
+    "selu": tg.selu,
+    "mse_loss in the table": lambda z: TABLE["mse_loss"](z, z),
+}  # fmt: skip
+LOSSES = {
+    "mse_loss": lambda z: nn.mse_loss(z, np.ones(4)),
+    "mse_loss of complex targets": lambda z: nn.mse_loss(np.ones(4), z),
+    "binary_cross_entropy": lambda z: nn.binary_cross_entropy(z, np.ones(4)),
+    "binary_cross_entropy_with_logits": lambda z: nn.binary_cross_entropy_with_logits(z, np.ones(4)),
+    "cross_entropy": lambda z: nn.cross_entropy(np.reshape(z, (2, 2)), np.array([0, 1])),
+    "cross_entropy_probabilities": lambda z: nn.cross_entropy_probabilities(np.reshape(z, (2, 2)), np.array([0, 1])),
+}
+REFUSED = [
+    *[pytest.param(f, "is not supported for complex numbers: write it with real ones", id=name) for name, f in REAL.items()],
+    *[pytest.param(f, "a loss takes real numbers, not complex128", id=name) for name, f in LOSSES.items()],
+]
+
+
+@pytest.mark.parametrize(("f", "words"), REFUSED)
+def test_a_function_of_real_numbers_refuses_complex_ones(f: Callable[[Any], Any], words: str) -> None:
+    """In the forward pass, and in every reading of it."""
+    for x in (Z, Tensor(Z), Tensor(Z, requires_grad=True)):
+        with pytest.raises(TensorTypeError, match=words):
+            f(x)
+    for compiled in (tg.compile(f), tg.compile(f, exact=True)):
+        with pytest.raises(TensorTypeError, match=words):
+            compiled(Z)
+
+
+def test_every_flag_of_the_table_is_seen() -> None:
+    """What is marked real refuses each complex argument; what is not has a gradient for complex numbers or refuses them itself."""
+    for name, op in TABLE.items():
+        if not op.real:
+            continue
+        sample = SAMPLES[name][0]
+        for i in range(len(sample.inputs)):
+            inputs = [a + 1j if j == i else a for j, a in enumerate(sample.inputs)]
+            with pytest.raises(TensorTypeError, match=rf"{name}\(\) is not supported for complex"):
+                call(name, sample, inputs)
+
+
+def test_the_penalty_of_complex_weights_is_their_squared_length() -> None:
+    w = Tensor(Z, requires_grad=True)
+    penalty = nn.l2_penalty([w], 0.1)
+    assert float(penalty) == pytest.approx(0.05 * np.sum(np.abs(Z) ** 2))
+    penalty.backward()
+    np.testing.assert_allclose(w.grad, 0.1 * Z)
+
+
+def test_nan_to_num_of_complex_numbers_looks_at_each_part() -> None:
+    x = Tensor([np.nan + 1j, complex(2, np.inf), 1 + 1j, np.nan + np.nan * 1j], requires_grad=True)
+    found = tg.gradients(np.nan_to_num(x), x, seed=np.full(4, 3 + 4j))
+    assert found.tolist() == [4j, 3, 3 + 4j, 0]
