@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.special
+from axis_calls import DRAWS, draw, fault
 from checking import call, check_first_order
 from samples import SAMPLES, Sample
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, nn
-from tinygrad_mlp.errors import MissingExtraError, TensorTypeError
-from tinygrad_mlp.primitive import TABLE
+from tinygrad_mlp.errors import MissingExtraError, ShapeError, TensorTypeError
+from tinygrad_mlp.primitive import COMPOSED_BY_NUMPY, TABLE
 
 Z = np.array([1 + 2j, -0.3 + 0.4j, 3 - 1j, -5 + 9j])
 
@@ -141,3 +144,118 @@ def test_nan_to_num_of_complex_numbers_looks_at_each_part() -> None:
     x = Tensor([np.nan + 1j, complex(2, np.inf), 1 + 1j, np.nan + np.nan * 1j], requires_grad=True)
     found = tg.gradients(np.nan_to_num(x), x, seed=np.full(4, 3 + 4j))
     assert found.tolist() == [4j, 3, 3 + 4j, 0]
+
+
+# --- axes and shapes --------------------------------------------------------------------------------------------------------
+
+LONG = int(os.environ.get("TINYGRAD_MLP_FUZZ", "0"))
+"""How many more random calls of each function: TINYGRAD_MLP_FUZZ=1000 pytest tests/test_corners.py -k random_calls."""
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_random_calls_with_axes_and_shapes(name: str) -> None:
+    """Value, dtype, shape and kind of error are NumPy's; the gradient is that of differences, and that of the compiled function."""
+    faults = [told for seed in range(12 + LONG) if (told := fault(draw(name, seed)))]
+    assert not faults, "\n".join(dict.fromkeys(faults))
+
+
+PLANTED: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "value": (lambda z: 2 * z, "NumPy"),
+    "shape": (np.ravel, r"NumPy float64\["),
+    "dtype": (lambda z: tg.astype(z, dtype=np.float32), "gives float32"),
+    "gradient": (lambda z: z.detach() if isinstance(z, Tensor) else z, "gradient 0 gives 0"),
+}
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_a_mistake_is_seen_by_the_random_calls(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mistake, words = PLANTED[kind]
+    right = COMPOSED_BY_NUMPY[np.sort]
+    monkeypatch.setitem(COMPOSED_BY_NUMPY, np.sort, lambda x, /, *, axis=-1: mistake(right(x, axis=axis)))
+    assert re.search(words, "".join(fault(draw("sort", seed)) for seed in range(20)))
+
+
+def test_an_error_that_is_missing_is_seen_by_the_random_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(COMPOSED_BY_NUMPY, np.sort, lambda x, /, *, axis=-1: x + 0)
+    assert any("NumPy raises AxisError" in fault(draw("sort", seed)) for seed in range(20))
+
+
+def of(*numbers: float) -> Tensor:
+    """A vector, or of one number a number, with gradients."""
+    return Tensor(numbers if len(numbers) > 1 else numbers[0], requires_grad=True)
+
+
+def test_rollaxis_counts_from_the_end() -> None:
+    x = Tensor(np.zeros((2, 3, 4)), requires_grad=True)
+    assert np.rollaxis(x, 0, -1).shape == (3, 2, 4)
+    assert tg.rollaxis(x.data, 0, -1).shape == (3, 2, 4)
+    with pytest.raises(np.exceptions.AxisError):
+        np.rollaxis(x, 0, 4)
+
+
+def test_no_difference_is_the_array_itself_without_what_is_put_beside_it() -> None:
+    x = Tensor(np.ones((3, 2)), requires_grad=True)
+    assert np.diff(x, n=0, axis=0, prepend=np.zeros((1, 2))).shape == (3, 2)
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("f", [np.sum, np.prod, np.nanprod, np.max, np.cumprod, np.cumsum, np.nancumprod, np.nanstd])
+def test_a_number_has_an_axis_where_numpy_says_so(f: Any, axis: int) -> None:
+    x = of(3.0)
+    y = f(x, axis=axis)
+    assert y.shape == f(x.data, axis=axis).shape
+    y.sum().backward()
+    assert x.grad == (f is not np.nanstd)
+    for compiled in (tg.compile(lambda v: f(v, axis=axis)), tg.compile(lambda v: f(v, axis=axis), exact=True)):
+        np.testing.assert_array_equal(compiled(np.array(3.0)), y.data)
+    assert np.repeat(x, 2, axis=axis).data.tolist() == [3, 3]
+    with pytest.raises(np.exceptions.AxisError):
+        np.repeat(x, 2, axis=1)
+
+
+def test_a_transposed_vector_with_its_axis_as_a_number() -> None:
+    x = of(1.0, 2.0)
+    (np.transpose(x, 0) * np.array([3.0, 4.0])).sum().backward()
+    assert x.grad.tolist() == [3, 4]
+    assert tg.compile(lambda v: np.transpose(v, -1) * 2)(np.ones(2)).tolist() == [2, 2]
+
+
+def test_what_nothing_is_the_median_and_the_covariance_of() -> None:
+    empty = Tensor(np.zeros((2, 0)), requires_grad=True)
+    with pytest.warns(RuntimeWarning, match="Mean of empty slice|invalid value"):
+        assert np.isnan(np.nanmedian(empty, axis=1).data).tolist() == [True, True]
+    with pytest.warns(RuntimeWarning, match="Mean of empty slice|invalid value"):
+        assert np.nanquantile(empty, [0.1, 0.5], axis=1).shape == (2, 2)
+    with pytest.warns(RuntimeWarning):
+        assert np.isnan(tg.cov(np.zeros((2, 0)))).all()
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        assert tg.cov(np.array([1.0, 2.0, 4.0]), correction=4) == np.inf
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        assert tg.cov(np.array([1.0, 2.0, 4.0]), correction=9, fweights=np.array([1, 2, 1])) == np.inf
+
+
+def test_shapes_that_are_none() -> None:
+    for shape in (-1, (2, -1)):
+        with pytest.raises(ShapeError, match="0 or larger"):
+            np.resize(of(1.0, 2.0), shape)
+    for width in (-1, ((1, 0), (0, 1)), 0.5):
+        with pytest.raises(ValueError, match=r"widths of pad|broadcast"):
+            np.pad(of(1.0), width, mode="edge")
+    assert np.pad(of(1.0), {}).shape == ()
+
+
+def test_shifts_along_one_axis_add_up() -> None:
+    assert np.fft.fftshift(of(0.0, 1.0, 2.0, 3.0), axes=(0, 0)).data.tolist() == [0, 1, 2, 3]
+    with pytest.raises(TensorTypeError, match=r"axes=\(0,\)"):
+        np.fft.fftn(of(1.0, 2.0), axes=0)
+    with pytest.raises(ShapeError, match="one axis at least"):
+        np.fft.rfftn(of(1.0, 2.0), axes=())
+    with pytest.raises(np.exceptions.AxisError):
+        np.fft.fftn(of(1.0, 2.0), s=(2, 2))
+
+
+def test_a_slice_of_places_to_insert_ends_before_the_end() -> None:
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(tg.insert(x, slice(None), 9.0), np.insert(x, slice(None), 9.0))
+    with pytest.raises(IndexError, match="insert in front of the entry 3 of axis 0, which has 2"):
+        tg.insert(x, 3, 9.0)

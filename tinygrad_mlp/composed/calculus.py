@@ -28,9 +28,11 @@ def promoted(value: Any, x: Any) -> Any:
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
     """xᵢ₊₁ − xᵢ along axis, n times; ``prepend`` and ``append`` are put before and behind x first."""
     x = operand(x)
-    axis = normalize_axis_index(axis, x.ndim)
     if n < 0:
         raise SettingError(f"the order of a difference is 0 or larger, not {n}")
+    if n == 0:
+        return x  # as in NumPy, without what is put before and behind it
+    axis = normalize_axis_index(axis, x.ndim)
     ends = [None if end is None else promoted(end, x) for end in (prepend, append)]
     slim = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
     before, after = (end if end is None or end.ndim else broadcast_to(end, shape=slim) for end in ends)
