@@ -259,3 +259,29 @@ def test_a_slice_of_places_to_insert_ends_before_the_end() -> None:
     np.testing.assert_array_equal(tg.insert(x, slice(None), 9.0), np.insert(x, slice(None), 9.0))
     with pytest.raises(IndexError, match="insert in front of the entry 3 of axis 0, which has 2"):
         tg.insert(x, 3, 9.0)
+
+
+# --- infinities --------------------------------------------------------------------------------------------------------------
+
+
+def test_interpolation_between_infinities_is_numpys() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(300 + 10 * LONG):
+        xp = np.sort(rng.normal(size=rng.integers(2, 6)))
+        xp[[0, -1]] = rng.choice([-np.inf, xp[0]]), rng.choice([np.inf, xp[-1]])
+        if len(xp) == 2 and np.isinf(xp).all():
+            continue
+        fp = rng.choice([np.inf, -np.inf, np.nan, 0, 1, 2.5, -3], size=len(xp))
+        x = np.concatenate([rng.normal(size=3), xp, [np.inf, -np.inf, np.nan]])
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_allclose(tg.interp(x, xp, fp), np.interp(x, xp, fp), rtol=1e-12)
+
+
+def test_infinite_values_leave_the_gradients_of_the_others_alone() -> None:
+    xp, fp = np.array([0.0, 1.0, 2.0, 3.0]), of(1.0, 3.0, np.inf, 2.0)
+    x = of(0.0, 0.5, 1.0, 3.0)
+    y = np.interp(x, xp, fp)
+    assert y.data.tolist() == [1, 2, 3, 2]
+    y.sum().backward()
+    np.testing.assert_array_equal(fp.grad, [1.5, 1.5, 0, 1])
+    assert x.grad[:2].tolist() == [2, 2]

@@ -113,6 +113,25 @@ def trapezoid(y: Any, /, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(dx * (y[along(axis, slice(1, None))] + y[along(axis, slice(None, -1))]) / 2, axis=axis)
 
 
+def piece(x: Any, start: Any, end: Any, low: Any, high: Any) -> Any:
+    """The value at x of the line from (start, low) to (end, high).
+
+    Where an end is infinite, the line is level with the other one. Where a value is not finite, low + (high − low) share would be
+    NaN too often: it is (1 − share) low + share high, and at an end the value there.
+    """
+    single = start == end
+    width = where(single, 0, end - where(single, 0, start))
+    endless = np.isinf(width)
+    share = where(single, 1, (x - where(endless, 0, start)) / where(endless | single, 1, width))
+    share = where(endless & (x == x), (np.isinf(start) & (x != start)) | (x == end), share)
+    odd = ~(np.isfinite(low) & np.isfinite(high))
+    ends = (share == 0) | (share == 1)
+    inside = where(ends & endless & (low != high), np.nan, where(ends, 0.5, share))
+    mixed = where(x == end, high, where(x == start, low, (1 - inside) * low + inside * high))
+    base = where(odd, 0, low)
+    return where(odd, mixed, base + (where(odd, 0, high) - base) * share)
+
+
 @composed(np.interp)
 def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """The values at x of the line through the points (xp, fp); the end values, or left and right, outside.
@@ -135,9 +154,7 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
     i = np.clip(numbers(np.searchsorted(xp, x, side="right")) - 1, 0, max(n - 2, 0))
     j = np.minimum(i + 1, n - 1)
     inner = where(below | above, xp[0], x)  # outside nothing is computed that could overflow: its gradient is 0, not 0 · ∞
-    width = take(xp, j) - take(xp, i)
-    share = np.where(width == 0, 1, (inner - take(xp, i)) / np.where(width == 0, 1, width))
-    value = take(fp, i) + (take(fp, j) - take(fp, i)) * share
+    value = piece(inner, take(xp, i), take(xp, j), take(fp, i), take(fp, j))
     value = where(below, fp[0] if left is None else left, value)
     return where(above, fp[-1] if right is None else right, value)
 
