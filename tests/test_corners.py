@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import re
 import sys
 from collections.abc import Callable
@@ -17,7 +19,7 @@ from samples import SAMPLES, Sample
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, nn
-from tinygrad_mlp.errors import MissingExtraError, ShapeError, TensorTypeError
+from tinygrad_mlp.errors import GraphError, MissingExtraError, ShapeError, TensorTypeError
 from tinygrad_mlp.primitive import COMPOSED_BY_NUMPY, TABLE
 
 Z = np.array([1 + 2j, -0.3 + 0.4j, 3 - 1j, -5 + 9j])
@@ -285,3 +287,94 @@ def test_infinite_values_leave_the_gradients_of_the_others_alone() -> None:
     y.sum().backward()
     np.testing.assert_array_equal(fp.grad, [1.5, 1.5, 0, 1])
     assert x.grad[:2].tolist() == [2, 2]
+
+
+# --- results without a gradient, and copies ------------------------------------------------------------------------------------
+
+TRANSFORMS: dict[str, Callable[..., Any]] = {
+    "grad": lambda f, **k: tg.grad(f, **k)(np.ones(2)),
+    "value_and_grad": lambda f, **k: tg.value_and_grad(f, **k)(np.ones(2))[1],
+    "vjp": lambda f, **k: tg.vjp(f, np.ones(2), **k)[1](1.0)[0],
+    "jvp": lambda f, **k: tg.jvp(f, (np.ones(2),), (np.ones(2),), **k)[1],
+    "jacobian": lambda f, **k: tg.jacobian(f, **k)(np.ones(2)),
+    "hessian": lambda f, **k: tg.hessian(f, **k)(np.ones(2)),
+    "hvp": lambda f, **k: tg.hvp(f, (np.ones(2),), (np.ones(2),), **k)[0],
+    "grad, compiled": lambda f, **k: tg.compile(tg.grad(f, **k))(np.ones(2)),
+    "value_and_grad, compiled": lambda f, **k: tg.compile(tg.value_and_grad(f, **k))(np.ones(2))[1],
+}
+WHOLE = {"argmax": np.argmax, "count": lambda x: np.sum(x > 0), "any": lambda x: (x > 0).any(), "number": lambda x: 1}
+
+
+@pytest.mark.parametrize("what", WHOLE)
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_a_whole_number_or_a_boolean_has_no_gradient(name: str, what: str) -> None:
+    transform, f = TRANSFORMS[name], WHOLE[what]
+    title = name.partition(",")[0]
+    with pytest.raises(TensorTypeError, match=rf"^{title}\(\) .* this one's is (bool|int64), .*{title}\(…, allow_constant=True\)"):
+        transform(f)
+    assert not np.any(transform(f, allow_constant=True))
+    assert not np.any(transform(lambda x: np.sum(np.sign(x))))  # a floating number that is constant almost everywhere
+
+
+def test_transforms_of_several_results_of_which_one_is_whole() -> None:
+    def f(x: Any) -> Any:
+        return 2 * x, np.argmax(x)
+
+    with pytest.raises(TensorTypeError, match="int64"):
+        tg.jacobian(f)(np.ones(2))
+    doubled, place = tg.jacobian(f, allow_constant=True)(np.ones(2))
+    assert doubled.tolist() == [[2, 0], [0, 2]]
+    assert place.tolist() == [0, 0]
+
+
+def test_the_change_of_a_result_has_its_dtype() -> None:
+    results, changes = tg.jvp(lambda x: (2 * x, 1j * x, x.astype(np.float64), 3.0), (np.float32(1.0),), (np.float32(3.0),))
+    assert [v.dtype for v in results[:3]] == [v.dtype for v in changes[:3]] == [np.float32, np.complex64, np.float64]
+    assert changes == (6, 3j, 3, 0)
+
+
+def test_the_derivative_of_a_constant_derivative_is_explained() -> None:
+    x = of(1.0, 2.0)
+    first = tg.gradients(np.sum(3 * x), x, create_graph=True)
+    with pytest.raises(GraphError, match="made of a derivative that is constant, as that of a linear function"):
+        tg.gradients(first.sum(), x)
+
+
+def test_bounds_in_the_wrong_order_are_refused() -> None:
+    for x in (np.ones(2), of(1.0, 2.0)):
+        for f in (lambda v: tg.hardtanh(v, min_val=1.0, max_val=-1.0), nn.Hardtanh(1.0, -1.0)):
+            with pytest.raises(ValueError, match=r"1\.0 is larger than -1\.0"):
+                f(x)
+    assert tg.hardtanh(np.array([0.0, 3.0]), min_val=1.0, max_val=1.0).tolist() == [1, 1]
+
+
+class Tagged(Tensor):
+    __slots__ = ("__secret", "missing", "tag")
+
+    def hide(self, secret: str) -> None:
+        self.__secret = secret
+
+    def found(self) -> str:
+        return self.__secret
+
+
+class Both(Tagged):
+    __slots__ = "more"
+
+
+def test_copies_keep_the_slots_of_a_subclass() -> None:
+    for cls in (Tagged, Both):
+        x = cls([1.0, 2.0], requires_grad=True)
+        x.tag = ["a"]
+        x.hide("b")
+        if cls is Both:
+            x.more = 3
+        for made in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+            assert type(made) is cls
+            assert made.tag == ["a"]
+            assert made.found() == "b"
+            assert not hasattr(made, "missing")
+            assert cls is Tagged or made.more == 3
+            assert made.data.tolist() == [1, 2]
+            assert made.requires_grad
+        assert copy.deepcopy(x).tag is not x.tag

@@ -5,6 +5,10 @@ and differentiates the result. What comes out are ndarrays; if it depends on Ten
 parameter that the function uses), they are Tensors with a graph, so that transforms can be nested to any order, and a gradient
 can be part of a loss. Under ``no_grad()`` they are always ndarrays.
 
+A result that is a whole number or a boolean is refused: its derivative is zero wherever it exists, and zeros would hide that
+nothing flows through it. With ``allow_constant=True`` they are given. A floating number that does not depend on the arguments has
+the gradient zero.
+
 For y = f(x) with Jacobian J = ∂y/∂x:
 
 ========================  ===========================================================  ========================================
@@ -23,7 +27,7 @@ transform                 result                                                
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,10 +53,20 @@ class Transform(NamedTuple):
     name: str
     function: Function
     argnums: Argnums
+    allow_constant: bool
 
     def numbers(self, n: int) -> tuple[int, ...]:
         """The numbers, from 0 up, of the arguments (of n) that it differentiates with respect to."""
         return numbered(self.argnums, n)
+
+    def check(self, dtypes: Iterable[np.dtype[Any]]) -> None:
+        """Refuse results that are no floating numbers: a gradient of zeros would hide that nothing can be learnt from them."""
+        for dtype in dtypes:
+            if dtype.kind not in "fc" and not self.allow_constant:
+                raise TensorTypeError(
+                    f"{self.name}() is of a function with floating numbers as result, this one's is {dtype}, which is constant "
+                    f"almost everywhere: return what it was computed from, or write {self.name}(…, allow_constant=True) for zeros"
+                )
 
     @property
     def many(self) -> bool:
@@ -100,8 +114,9 @@ class Run(NamedTuple):
     nested: bool  # whether the result depends on other tensors that require gradients
 
 
-def run(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums) -> Run:
-    """Call f with variables in place of the arguments numbered by argnums."""
+def run(of: Transform, args: Sequence[Any], kwargs: dict[str, Any]) -> Run:
+    """Call the function with variables in place of the arguments numbered by argnums."""
+    f, argnums = of.function, of.argnums
     if not callable(f):
         raise TensorTypeError(f"a transform takes a function, not {f!r}: write tg.grad(f)(x)")
     many, numbers = not isinstance(argnums, (int, np.integer)), numbered(argnums, len(args))
@@ -115,6 +130,7 @@ def run(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnu
         with transforming():
             y = f(*given, **kwargs)
         ends = list(leaves(y))
+        of.check(as_tensor(end).dtype for end in ends)
         flat = None
         if any(isinstance(end, Tensor) and end.requires_grad for end in ends):
             flat = rules.concat([rules.reshape(as_tensor(end), -1) for end in ends])
@@ -169,20 +185,21 @@ def one_number(called: Run, name: str) -> None:
 # --- first order ----------------------------------------------------------------------------------------------------------
 
 
-def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
+def value_and_grad(f: Function, argnums: Argnums = 0, *, allow_constant: bool = False) -> Function:
     """The function x ↦ (f(x), ∇f(x)), for an f with one number as result.
 
     Parameters
     ----------
     f : function of arrays (or tuples, lists, dicts of arrays)
     argnums : the number of the argument to differentiate with respect to, or several, for which a tuple comes out
+    allow_constant : whether the result may be a whole number or a boolean, whose gradient is zero
 
     Raises
     ------
     ShapeError
         If the result is not one number.
     TensorTypeError
-        If an argument holds something other than numbers, or integers in an array.
+        If an argument holds something other than numbers, or integers in an array; if the result is a whole number or a boolean.
 
     Examples
     --------
@@ -191,18 +208,24 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> float(value), gradient["a"], gradient["b"]
     (0.0, array([1., 3.]), array([0., 0.]))
     """
+    of = Transform("value_and_grad", f, argnums, allow_constant)
 
     def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        called = run(f, args, kwargs, argnums)
-        one_number(called, "grad")
-        found = products(called.flat, called.xs, np.ones(1), called.nested)
-        return plain(called.y, called.nested), like(called.tree, iter(found))
+        return both(of, args, kwargs)
 
-    transformed.transform = Transform("value_and_grad", f, argnums)  # type: ignore[attr-defined]  # for compile()
+    transformed.transform = of  # type: ignore[attr-defined]  # for compile()
     return transformed
 
 
-def grad(f: Function, argnums: Argnums = 0) -> Function:
+def both(of: Transform, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """The value and the gradient."""
+    called = run(of, args, kwargs)
+    one_number(called, of.name)
+    found = products(called.flat, called.xs, np.ones(1), called.nested)
+    return plain(called.y, called.nested), like(called.tree, iter(found))
+
+
+def grad(f: Function, argnums: Argnums = 0, *, allow_constant: bool = False) -> Function:
     """The gradient of f as a function: x ↦ ∇f(x). See :func:`value_and_grad`.
 
     >>> import numpy as np
@@ -213,15 +236,16 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> grad(lambda x, y: x * y**2, argnums=(0, 1))(3.0, 2.0)
     (array(4.), array(12.))
     """
+    of = Transform("grad", f, argnums, allow_constant)
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        return value_and_grad(f, argnums)(*args, **kwargs)[1]
+        return both(of, args, kwargs)[1]
 
-    transformed.transform = Transform("grad", f, argnums)  # type: ignore[attr-defined]  # for compile()
+    transformed.transform = of  # type: ignore[attr-defined]  # for compile()
     return transformed
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+def vjp(f: Function, *primals: Any, allow_constant: bool = False) -> tuple[Any, Function]:
     """f(*primals), and the function v ↦ Jᵀ v, which gives a tuple with one product for each of the primals.
 
     Raises
@@ -236,7 +260,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     >>> pull_back(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
-    called = run(f, primals, {}, range(len(primals)))
+    called = run(Transform("vjp", f, range(len(primals)), allow_constant), primals, {})
 
     def pull_back(v: Any) -> tuple[Any, ...]:
         found = products(called.flat, called.xs, flat_as(v, called.y, "vjp"), called.nested)
@@ -255,7 +279,7 @@ def flat_as(v: Any, form: Any, name: str) -> Any:
     return joined if joined.requires_grad else joined.numpy()
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], *, allow_constant: bool = False) -> tuple[Any, Any]:
     """f(*primals), and J v: how the result changes when the arguments move along the tangents v.
 
     u ↦ Jᵀ u is linear; its own transpose, at v, is J v. So two backward passes do, and no rule needs a second form.
@@ -278,12 +302,15 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     array([2., 2.])
     """
     check_tuples(primals, tangents, "jvp")
-    called = run(f, primals, {}, range(len(primals)))
+    called = run(Transform("jvp", f, range(len(primals)), allow_constant), primals, {})
     v = flat_as(tuple(tangents), tuple(primals), "jvp")
     change = transposed(called)(v)
-    shapes = [np.shape(end) for end in leaves(called.y)]
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
-    parts = [rules.reshape(change[stop - math.prod(s) : stop], shape=s) for s, stop in zip(shapes, ends.tolist(), strict=True)]
+    parts, start = [], 0
+    for end in map(as_tensor, leaves(called.y)):
+        part = rules.reshape(change[start : start + end.size], shape=end.shape)
+        part = rules.real(part) if end.dtype.kind != "c" else part  # beside complex results all are
+        parts.append(rules.astype(part, dtype=end.dtype) if end.dtype.kind in "fc" else part)
+        start += end.size
     return plain(called.y, called.nested), like(called.y, iter(parts))
 
 
@@ -310,7 +337,7 @@ def transposed(called: Run) -> Callable[[Any], Any]:
     return product
 
 
-def jacobian(f: Function, argnums: Argnums = 0) -> Function:
+def jacobian(f: Function, argnums: Argnums = 0, *, allow_constant: bool = False) -> Function:
     """The function x ↦ ∂f/∂x, of shape y.shape + x.shape; for several outputs or inputs trees of such arrays, outputs outside.
 
     Computed row by row, or column by column where x has fewer entries than y.
@@ -325,7 +352,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     """
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        called = run(f, args, kwargs, argnums)
+        called = run(Transform("jacobian", f, argnums, allow_constant), args, kwargs)
         refuse_complex(called, "jacobian")
         if called.flat is None or called.flat.dtype.kind != "c":
             return blocks(matrix(called), called.y, called)
@@ -383,7 +410,7 @@ def blocks(rows: Any, y: Any, called: Run) -> Any:
 # --- second order ---------------------------------------------------------------------------------------------------------
 
 
-def hessian(f: Function, argnums: Argnums = 0) -> Function:
+def hessian(f: Function, argnums: Argnums = 0, *, allow_constant: bool = False) -> Function:
     """The function x ↦ ∂²f/∂x², of shape x.shape + x.shape, for an f with one number as result; for trees, trees of trees.
 
     Row i is the gradient of the i-th entry of the gradient: n backward passes for n entries.
@@ -397,17 +424,17 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
     """
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        called, second = gradient_of(f, args, kwargs, argnums, "hessian")
+        called, second = gradient_of(Transform("hessian", f, argnums, allow_constant), args, kwargs)
         refuse_complex(called, "hessian")
         return blocks(matrix(second), called.tree, called)
 
     return transformed
 
 
-def gradient_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums, name: str) -> tuple[Run, Run]:
-    """f called with variables, and its gradient in place of its result."""
-    called = run(f, args, kwargs, argnums)
-    one_number(called, name)
+def gradient_of(of: Transform, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Run, Run]:
+    """The function called with variables, and its gradient in place of its result."""
+    called = run(of, args, kwargs)
+    one_number(called, of.name)
     with recording(True):
         first = products(called.flat, called.xs, np.ones(1), nested=True)
         flat = one_row(first)
@@ -415,7 +442,7 @@ def gradient_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnum
     return called, called._replace(y=like(called.tree, iter(first)), flat=flat if tracked else None)
 
 
-def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], *, allow_constant: bool = False) -> tuple[Any, ...]:
     """The Hessian of f times a vector, ∂²f/∂x² v, without the Hessian: the gradient of ⟨∇f, v⟩.
 
     Parameters
@@ -434,6 +461,6 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     (array([  6., 120.]),)
     """
     check_tuples(primals, tangents, "hvp")
-    called, second = gradient_of(f, primals, {}, range(len(primals)), "hvp")
+    called, second = gradient_of(Transform("hvp", f, range(len(primals)), allow_constant), primals, {})
     found = products(second.flat, called.xs, flat_as(tuple(tangents), tuple(primals), "hvp"), called.nested)
     return like(called.tree, iter(found))  # type: ignore[no-any-return]  # a tuple, as called.tree is one

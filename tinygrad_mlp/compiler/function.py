@@ -106,6 +106,7 @@ class CompiledFunction:
         """The value and the gradients in place of the value."""
         if len(ends) != 1 or ends[0].size != 1:
             raise ShapeError(f"{transform.name}() is of a function with one number as result: write the sum of it")
+        transform.check([ends[0].dtype])
         if not captured.variables or any(s.dtype.kind not in "fc" for s in captured.variables):
             raise TensorTypeError(f"{transform.name}() is with respect to floating numbers: name the right arguments, argnums=…")
         adjoints = captured.trace.adjoints(ends[0], captured.variables)

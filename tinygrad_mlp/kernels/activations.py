@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..errors import did_you_mean, require
+from ..errors import SettingError, did_you_mean, require
 from .shapes import Array, Axis, floating, largest, total
 
 SQRT_HALF, SQRT_TWO_OVER_PI, CUBIC = math.sqrt(0.5), math.sqrt(2 / math.pi), 0.044715  # of gelu; the last for its tanh form
@@ -82,6 +82,8 @@ def elu(x: Array, *, alpha: float) -> Array:
 
 def hardtanh(x: Array, *, min_val: float, max_val: float) -> Array:
     """x limited to [min_val, max_val]."""
+    if min_val > max_val:
+        raise SettingError(f"hardtanh limits numbers to [min_val, max_val], but {min_val} is larger than {max_val}")
     return np.clip(x, float(min_val), float(max_val))
 
 
