@@ -221,7 +221,7 @@ def outcome(f: Callable[[], Any]) -> Any:
 KINDS = (ValueError, TypeError, IndexError, ZeroDivisionError)
 
 
-def difference(given: Any, wanted: Any) -> str:
+def difference(given: Any, wanted: Any, rtol: float = 1e-12) -> str:
     """In what an outcome differs from NumPy's; empty if it is the same."""
     if isinstance(wanted, Exception):
         if isinstance(given, Exception) and type(wanted) in (IndexError, ZeroDivisionError):
@@ -237,7 +237,7 @@ def difference(given: Any, wanted: Any) -> str:
     for g, w in zip(given, wanted, strict=True):
         if (g.shape, g.dtype) != (w.shape, w.dtype):
             return f"gives {g.dtype}{list(g.shape)}, NumPy {w.dtype}{list(w.shape)}"
-        if not np.allclose(g, w, rtol=1e-12, atol=1e-13, equal_nan=True):
+        if not np.allclose(g, w, rtol=rtol, atol=rtol / 10, equal_nan=True):
             return f"gives {g.tolist()}, NumPy {w.tolist()}"
     return ""
 

@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.special
-from axis_calls import DRAWS, draw, fault
-from checking import call, check_first_order
+from axis_calls import DRAWS, difference, draw, fault, outcome, silent
+from checking import arrays_of, call, check_first_order, joined
 from samples import SAMPLES, Sample
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, nn
+from tinygrad_mlp.dispatch import is_numpys
 from tinygrad_mlp.errors import GraphError, MissingExtraError, ShapeError, TensorTypeError
-from tinygrad_mlp.primitive import COMPOSED_BY_NUMPY, TABLE
+from tinygrad_mlp.primitive import BY_NUMPY, COMPOSED, COMPOSED_BY_NUMPY, TABLE
+
+LONG = int(os.environ.get("TINYGRAD_MLP_FUZZ", "0"))
+"""How many more random calls of each function: TINYGRAD_MLP_FUZZ=1000 pytest tests/test_corners.py."""
 
 Z = np.array([1 + 2j, -0.3 + 0.4j, 3 - 1j, -5 + 9j])
 
@@ -148,10 +152,72 @@ def test_nan_to_num_of_complex_numbers_looks_at_each_part() -> None:
     assert found.tolist() == [4j, 3, 3 + 4j, 0]
 
 
-# --- axes and shapes --------------------------------------------------------------------------------------------------------
+NUMPYS = {
+    **{op.name: f for f, op in reversed(BY_NUMPY.items()) if is_numpys(f)},
+    **{name: f for f, ours in COMPOSED_BY_NUMPY.items() if is_numpys(f) for name, known in COMPOSED.items() if known is ours},
+}
+MORE_THAN_NUMPY = {"astype", "bincount"}
+"""What NumPy refuses to call by name, or casts."""
+FREE_PHASE = {"linalg.eigh", "linalg.eigh_packed", "linalg.svd", "linalg.svd_packed"}
+"""The phase of complex vectors is free, and counts as constant: docs/kinks.md."""
 
-LONG = int(os.environ.get("TINYGRAD_MLP_FUZZ", "0"))
-"""How many more random calls of each function: TINYGRAD_MLP_FUZZ=1000 pytest tests/test_corners.py -k random_calls."""
+
+def made_complex(sample: Sample, seed: int) -> Sample:
+    """The sample with imaginary parts in some of its inputs."""
+    rng = np.random.default_rng(seed)
+    which = rng.random(len(sample.inputs)) < 0.7
+    which = which if which.any() else ~which
+    return sample._replace(
+        inputs=tuple(a + 1j * rng.normal(size=np.shape(a)) if yes else a for a, yes in zip(sample.inputs, which, strict=True))
+    )
+
+
+def complex_fault(name: str, sample: Sample) -> str:
+    """In what a function of complex numbers differs from NumPy's, or its gradient from differences; empty if it does not."""
+    arrays = arrays_of(sample)
+    given, tracked = (
+        outcome(lambda xs=xs: call(name, sample, xs)) for xs in (arrays, [Tensor(a, requires_grad=True) for a in arrays])
+    )
+    if isinstance(given, Exception) or isinstance(tracked, Exception):
+        kinds = (TypeError, ValueError)
+        alike = isinstance(given, kinds) and isinstance(tracked, kinds)
+        return "" if alike else f"{name} gives {given}, with a graph {tracked}"
+    if name in NUMPYS and name not in MORE_THAN_NUMPY:
+        arguments = sample.call(*arrays)
+        arguments = (arguments,) if name in TABLE and TABLE[name].variadic else arguments
+        params = {sample.numpy_names.get(k, k): v for k, v in sample.params.items()}
+        told = difference(given, outcome(lambda: joined(NUMPYS[name](*arguments, **params))), rtol=1e-9)
+        if told:
+            return f"{name} {told}"
+    if name not in FREE_PHASE:
+        try:
+            with silent():
+                check_first_order(name, sample, 1e-5)
+        except AssertionError as error:
+            return str(error)
+    small = [a.astype(np.complex64 if np.iscomplexobj(a) else np.float32) for a in arrays]
+    with silent():
+        dtype = np.asarray(call(name, sample, small)).dtype
+    return (
+        f"{name} of complex64 gives {dtype}"
+        if given[0].dtype == np.complex128 and dtype != np.complex64 and name not in DOUBLE
+        else ""
+    )
+
+
+DOUBLE = {"astype", "float_power"}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_complex_numbers_are_computed_right_or_refused(name: str) -> None:
+    """NumPy's value and a gradient in both directions that is that of differences; else refused by the forward pass."""
+    samples = SAMPLES[name]
+    chosen = np.random.default_rng(len(name)).permutation(len(samples))[: 4 + LONG]
+    faults = [told for i in chosen if (told := complex_fault(name, made_complex(samples[i], int(i) + LONG)))]
+    assert not faults, "\n".join(faults)
+
+
+# --- axes and shapes --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", DRAWS)
@@ -369,7 +435,7 @@ def test_copies_keep_the_slots_of_a_subclass() -> None:
         x.hide("b")
         if cls is Both:
             x.more = 3
-        for made in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        for made in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):  # noqa: S301  # our own
             assert type(made) is cls
             assert made.tag == ["a"]
             assert made.found() == "b"
@@ -378,3 +444,17 @@ def test_copies_keep_the_slots_of_a_subclass() -> None:
             assert made.data.tolist() == [1, 2]
             assert made.requires_grad
         assert copy.deepcopy(x).tag is not x.tag
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("exp", lambda g, z, x: g * np.conj(z)),
+        ("silu", lambda g, z, x: g * np.real(z)),
+        ("conj", lambda g, z, x: g),
+        ("sum", lambda g, z, x, **_: np.broadcast_to(np.real(g), x.shape) if not x.ndim else np.ones_like(x)),
+    ],
+)
+def test_a_mistake_is_seen_by_the_complex_numbers(name: str, rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TABLE[name], "rules", (rule,))
+    assert any(complex_fault(name, made_complex(sample, i)) for i, sample in enumerate(SAMPLES[name][:4]))

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from .errors import TensorTypeError, did_you_mean
+from .errors import TensorTypeError, did_you_mean, not_complex
 
 __all__ = [
     "BY_NUMPY",
@@ -122,9 +122,7 @@ class Primitive:
             if x is None or isinstance(x, (int, float)):
                 continue
             if (x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype).kind == "c":
-                raise TensorTypeError(
-                    f"{self.name}() is not supported for complex numbers: write it with real ones, z.real and z.imag, or tg.abs(z)"
-                )
+                raise not_complex(self.name)
 
     def sort(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Parameters given by position (``sum(x, 0)``) and arrays given by name (``clip(x, max=1)``), in their places."""

@@ -12,7 +12,7 @@ from ..errors import SettingError, ShapeError
 from ..primitive import composed
 from ..rules import astype, broadcast_to, concat, where
 from .picking import take
-from .shapes import alone_or_all, along, numbers, operand, ravel
+from .shapes import alone_or_all, along, numbers, operand, ravel, real_operand
 
 
 def promoted(value: Any, x: Any) -> Any:
@@ -90,7 +90,7 @@ def slopes(f: Any, axis: int, step: Any, edge_order: int) -> Any:
 @composed(np.unwrap)
 def unwrap(p: Any, /, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
     """Angles without jumps: multiples of the period are added, so that neighbours differ by half a period at most."""
-    p = operand(p)
+    p = real_operand(p, "unwrap")
     axis = normalize_axis_index(axis, p.ndim)
     step = diff(p, axis=axis)
     turns = np.sign(step) * np.ceil(np.abs(step) / period - 0.5)
@@ -138,7 +138,7 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
 
     At a point of xp the slope in x is that of the piece on its right (at the last point: on its left).
     """
-    x, xp, fp = operand(x), operand(xp), operand(fp)
+    x, xp, fp = real_operand(x, "interp"), real_operand(xp, "interp"), operand(fp)
     if xp.ndim != 1 or xp.shape != fp.shape or not xp.shape[0]:
         raise ShapeError(f"interp takes points as two vectors of one length, not empty, not shapes {xp.shape} and {fp.shape}")
     if period is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..errors import ShapeError, did_you_mean
+from ..errors import ShapeError, did_you_mean, not_complex
 from ..primitive import composed, is_valueless
 from ..rules import astype, broadcast_to, permute_dims, reshape, scatter
 
@@ -16,6 +16,14 @@ from ..rules import astype, broadcast_to, permute_dims, reshape, scatter
 def operand(x: Any) -> Any:
     """x itself if it is a Tensor or another reading, else x as an array: what NumPy's functions do first of all."""
     return x if hasattr(type(x), "_apply") else np.asarray(x)
+
+
+def real_operand(x: Any, function: str) -> Any:
+    """The same, refused for complex numbers."""
+    x = operand(x)
+    if x.dtype.kind == "c":
+        raise not_complex(function)
+    return x
 
 
 def numbers(x: Any) -> Any:

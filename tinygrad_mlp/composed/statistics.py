@@ -13,7 +13,7 @@ from ..errors import SettingError, ShapeError, did_you_mean
 from ..primitive import TABLE, composed
 from ..rules import astype, broadcast_to, permute_dims, reshape, where
 from .picking import sort, take_along_axis
-from .shapes import numbers, operand, ravel
+from .shapes import numbers, operand, ravel, real_operand
 
 
 @composed(np.ptp)
@@ -146,9 +146,7 @@ def arranged(x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: b
         raise did_you_mean("method of quantile", method, (*INTERPOLATING, *PICKING))
     if not np.all((q >= 0) & (q <= 1)):
         raise SettingError("quantiles lie between 0 and 1, percentiles between 0 and 100")
-    y, shape, kept = together(x, axis)
-    if y.dtype.kind == "c":
-        raise ShapeError("complex numbers have no quantiles: they have no order")
+    y, shape, kept = together(real_operand(x, "quantile"), axis)
     if not y.shape[-1] and skip_nan:
         nothing = np.mean(x, axis=axis, keepdims=keepdims)  # NaN, with NumPy's warning
         return broadcast_to(nothing, shape=(*q.shape, *nothing.shape))
