@@ -458,3 +458,18 @@ def test_copies_keep_the_slots_of_a_subclass() -> None:
 def test_a_mistake_is_seen_by_the_complex_numbers(name: str, rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TABLE[name], "rules", (rule,))
     assert any(complex_fault(name, made_complex(sample, i)) for i, sample in enumerate(SAMPLES[name][:4]))
+
+
+def test_the_covariance_of_complex_numbers_with_weights_that_have_a_gradient() -> None:
+    x, w = np.stack([Z, Z[::-1] ** 2]), Tensor([0.5, 1.0, 2.0, 0.7], requires_grad=True)
+    found = tg.cov(Tensor(x, requires_grad=True), aweights=w)
+    np.testing.assert_allclose(found.data, np.cov(x, aweights=w.data), rtol=1e-12)
+    assert tg.check.gradcheck(lambda v: tg.abs(tg.cov(x, aweights=v)).sum(), w.data).ok
+
+
+def test_the_gradient_checker_still_takes_complex_steps_through_functions_of_real_numbers() -> None:
+    x, labels = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 1, 2, 0])
+    for f in (lambda v: nn.cross_entropy(v, labels), lambda v: nn.mse_loss(tg.relu(v), np.ones((4, 3)))):
+        assert "complex step" in {finding.method for finding in tg.check.gradcheck(f, x).findings}
+    with pytest.raises(TensorTypeError, match="complex"):
+        tg.relu(Z)

@@ -13,6 +13,7 @@ hands itself to that operand's class, through the one method that every reading 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sized
+from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from .errors import TensorTypeError, did_you_mean, not_complex
 
 __all__ = [
     "BY_NUMPY",
+    "COMPLEX_STEP",
     "COMPOSED",
     "COMPOSED_BY_NUMPY",
     "OWN",
@@ -48,6 +50,10 @@ COMPOSED: dict[str, Callable[..., Any]] = {}
 
 COMPOSED_BY_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {}
 """The composed function behind each NumPy function."""
+
+
+COMPLEX_STEP: ContextVar[bool] = ContextVar("tinygrad_mlp.complex_step", default=False)
+"""Whether functions of real numbers take complex ones, x + ih with a tiny h: the imaginary part is then a derivative."""
 
 
 class Primitive:
@@ -121,7 +127,7 @@ class Primitive:
         for x in inputs:
             if x is None or isinstance(x, (int, float)):
                 continue
-            if (x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype).kind == "c":
+            if (x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype).kind == "c" and not COMPLEX_STEP.get():
                 raise not_complex(self.name)
 
     def sort(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -6,7 +6,6 @@ array, as in sorting, it is a constant, and the gradient goes where the entries 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -163,9 +162,8 @@ def unique(
     """The different entries (or slices along axis) in order; the gradient goes to the first of equal ones."""
     given = operand(x)
     y, axis_ = flat_or(given, axis)
-    rows = (
-        y if axis is None else np.reshape(np.moveaxis(y, axis_, 0), (y.shape[axis_], math.prod(y.shape) // max(y.shape[axis_], 1)))
-    )
+    n = y.shape[axis_]
+    rows = y if axis is None else np.reshape(np.moveaxis(y, axis_, 0), (n, y.size // max(n, 1)))
     index, inverse, counts = first_places(rows, equal_nan)
     values = take(y, index, axis=axis_)
     inverse = np.reshape(inverse, given.shape) if axis is None else inverse

@@ -306,7 +306,7 @@ def cov(
     mean, total = average(v, axis=1, weights=w, returned=True)
     deviation = v - mean[:, None]
     n = total[0] - less if aweights is None else total[0] - less * np.sum(w * weights[-1]) / total[0]
-    return np.squeeze((deviation * w) @ conjugate(deviation).mT / np.maximum(n, 0))
+    return np.squeeze((deviation * w) @ conjugate(deviation).mT / np.maximum(np.real(n), 0))
 
 
 @composed(np.corrcoef)

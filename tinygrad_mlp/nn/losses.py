@@ -17,6 +17,7 @@ from ..graph import CLOCK, mark_call
 from ..kernels.losses import check_labels, check_targets, divisor
 from ..modes import MODES
 from ..operand import Operand
+from ..primitive import COMPLEX_STEP
 from ..tensor import Tensor
 from .module import Module
 
@@ -44,7 +45,7 @@ def operand(x: Any) -> Any:
 
 def real_numbers(x: Any) -> Any:
     """x, refused if it is complex: then what is computed of it is no loss, or no longer of all of it."""
-    if x.dtype.kind == "c":
+    if x.dtype.kind == "c" and not COMPLEX_STEP.get():
         raise TensorTypeError(
             f"a loss takes real numbers, not {x.dtype}: write it with z.real and z.imag, or np.mean(np.abs(a - y) ** 2)"
         )
