@@ -554,7 +554,11 @@ def test_a_clipped_exact_step_has_the_bits_of_the_eager_one(seed: int) -> None:
         (lambda: tg.conv(np.ones((2, 1, 3)), np.ones((1, 1, 0))), ShapeError, "empty spatial axis"),
         (lambda: tg.conv(np.ones((2, 1, 3)), np.ones((1, 1, 2)), groups=(1,)), SettingError, "groups is one whole number"),
         (lambda: tg.conv(np.ones((2, 1, 3), object), np.ones((1, 1, 2))), TensorTypeError, "takes numbers, not x of object"),
-        (lambda: tg.max_pool(np.ones((1, 1, 3), complex), size=2), TensorTypeError, "needs numbers with an order, not complex128"),
+        (
+            lambda: tg.max_pool(np.ones((1, 1, 3), complex), size=2),
+            TensorTypeError,
+            "max_pool.. is not supported for complex numbers",
+        ),
     ],
 )
 def test_what_cannot_be_convolved_or_pooled_is_refused_at_once(call: Callable[[], Any], error: type[Exception], words: str) -> None:

@@ -177,6 +177,13 @@ def in_short(value: Any) -> str:
     return text if plain else f"an object of type {kind}"
 
 
+def not_complex(name: str) -> TensorTypeError:
+    """The error of a function of real numbers that is given complex ones."""
+    return TensorTypeError(
+        f"{name}() is not supported for complex numbers: write it with real ones, z.real and z.imag, or tg.abs(z)"
+    )
+
+
 def operation_failed(name: str, inputs: Sequence[Any], params: dict[str, Any], error: Exception) -> Exception:
     """The error of a forward pass, with the operation, the shapes and dtypes, and what to write instead."""
     given = ", ".join([describe(x) for x in inputs] + [f"{k}={v!r}" for k, v in params.items()])

@@ -45,7 +45,7 @@ def primitive(
     order : 2 to check the second derivative as well, which needs rules that are plain NumPy; 1 if it is not wanted
     kink : the value that the rules give where there is no derivative, in words
     elementwise : whether each entry of the result depends on one entry of each input only
-    real : whether the rules hold for real numbers only; gradients through complex numbers are then refused
+    real : whether the function is one of real numbers only; complex ones are then refused
     **params : the parameters with their defaults, ``...`` for one that must be given
 
     Returns

@@ -5,6 +5,10 @@ and differentiates the result. What comes out are ndarrays; if it depends on Ten
 parameter that the function uses), they are Tensors with a graph, so that transforms can be nested to any order, and a gradient
 can be part of a loss. Under ``no_grad()`` they are always ndarrays.
 
+A result that is a whole number or a boolean is refused: its derivative is zero wherever it exists, and zeros would hide that
+nothing flows through it. With ``allow_constant=True`` they are given. A floating number that does not depend on the arguments has
+the gradient zero.
+
 For y = f(x) with Jacobian J = ∂y/∂x:
 
 ========================  ===========================================================  ========================================
@@ -46,13 +50,40 @@ Function = Callable[..., Any]
 Argnums = int | Sequence[int]
 
 
+class Request(NamedTuple):
+    """What is to be differentiated, with respect to what."""
+
+    name: str
+    function: Function
+    argnums: Argnums
+    allow_constant: bool
+
+    def numbers(self, n: int) -> tuple[int, ...]:
+        """The numbers, from 0 up, of the arguments (of n) to differentiate with respect to."""
+        return numbered(self.argnums, n)
+
+    def check(self, dtypes: Iterable[np.dtype[Any]]) -> None:
+        """Refuse results that are no floating numbers: a gradient of zeros would hide that nothing can be learnt from them."""
+        for dtype in dtypes:
+            if dtype.kind not in "fc" and not self.allow_constant:
+                raise TensorTypeError(
+                    f"{self.name}() is of a function with floating numbers as result, this one's is {dtype}, which is constant "
+                    f"almost everywhere: return what it was computed from, or write {self.name}(…, allow_constant=True) for zeros"
+                )
+
+    @property
+    def many(self) -> bool:
+        """Whether the gradients come as a tuple."""
+        return not isinstance(self.argnums, (int, np.integer))
+
+
 class Transform:
     """A transform of a function, called as that one, and with its name. It is copied and pickled as what it was made of."""
 
-    def __init__(self, make: Function, function: Function, argnums: Argnums, compute: Function) -> None:
-        self.make, self.function, self.argnums, self.compute, self.name = make, function, argnums, compute, make.__name__
-        positions(argnums)
-        functools.update_wrapper(self, function, updated=())
+    def __init__(self, make: Function, request: Request, compute: Function) -> None:
+        self.make, self.request, self.compute = make, request, compute
+        positions(request.argnums)
+        functools.update_wrapper(self, request.function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.compute(*args, **kwargs)
@@ -60,25 +91,23 @@ class Transform:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)  # in a class it is a method, as a function is
 
-    def __reduce__(self) -> tuple[Function, tuple[Function, Argnums]]:
-        return self.make, (self.function, self.argnums)
+    def __reduce__(self) -> tuple[Function, tuple[Function, Request]]:
+        return again, (self.make, self.request)
 
     def __repr__(self) -> str:
-        return f"<tg.{self.name} of {getattr(self.function, '__name__', type(self.function).__name__)}>"
+        f = self.request.function
+        return f"<tg.{self.request.name} of {getattr(f, '__name__', type(f).__name__)}>"
 
     @property
-    def transform(self) -> Transform | None:
-        """The transform itself where compile() knows it, else nothing: then the compiler sees a function like any other."""
-        return self if self.make in (grad, value_and_grad) else None
+    def transform(self) -> Request | None:
+        """What compile() is to write, if it knows this transform; else it sees a function like any other."""
+        return self.request if self.make in (grad, value_and_grad) else None
 
-    def numbers(self, n: int) -> tuple[int, ...]:
-        """The numbers, from 0 up, of the arguments (of n) that it differentiates with respect to."""
-        return numbered(self.argnums, n)
 
-    @property
-    def many(self) -> bool:
-        """Whether the gradients come as a tuple."""
-        return not isinstance(self.argnums, (int, np.integer))
+def again(make: Function, request: Request) -> Transform:
+    """The transform once more."""
+    made: Transform = make(request.function, request.argnums, allow_constant=request.allow_constant)
+    return made
 
 
 def positions(argnums: Argnums) -> list[int]:
@@ -133,8 +162,9 @@ class Run(NamedTuple):
     nested: bool  # whether the result depends on other tensors that require gradients
 
 
-def run(name: str, f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums) -> Run:
-    """Call f with variables in place of the arguments numbered by argnums."""
+def run(of: Request, args: Sequence[Any], kwargs: dict[str, Any]) -> Run:
+    """Call the function with variables in place of the arguments numbered by argnums."""
+    f, argnums = of.function, of.argnums
     if not callable(f):
         raise TensorTypeError(f"a transform takes a function, not {f!r}: write tg.grad(f)(x)")
     many, numbers = not isinstance(argnums, (int, np.integer)), numbered(argnums, len(args))
@@ -142,12 +172,13 @@ def run(name: str, f: Function, args: Sequence[Any], kwargs: dict[str, Any], arg
     with recording(True):
         xs: list[Tensor] = []
         for n in numbers:
-            mine = [variable(x, name) for x in leaves(args[n])]
+            mine = [variable(x, of.name) for x in leaves(args[n])]
             xs += mine
             given[n] = like(args[n], map(rules.positive, mine))  # the function may assign to its arguments: to copies
         with transforming():
             y = f(*given, **kwargs)
         ends = list(leaves(y))
+        of.check(as_tensor(end).dtype for end in ends)
         flat = None
         if any(isinstance(end, Tensor) and end.requires_grad for end in ends):
             flat = rules.concat([rules.reshape(as_tensor(end), -1) for end in ends])
@@ -202,20 +233,21 @@ def one_number(called: Run, name: str) -> None:
 # --- first order ----------------------------------------------------------------------------------------------------------
 
 
-def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
+def value_and_grad(f: Function, argnums: Argnums = 0, *, allow_constant: bool = False) -> Function:
     """The function x ↦ (f(x), ∇f(x)), for an f with one number as result.
 
     Parameters
     ----------
     f : function of arrays (or tuples, lists, dicts of arrays)
     argnums : the number of the argument to differentiate with respect to, or several, for which a tuple comes out
+    allow_constant : whether the result may be a whole number or a boolean, whose gradient is zero
 
     Raises
     ------
     ShapeError
         If the result is not one number.
     TensorTypeError
-        If an argument holds something other than numbers, or integers in an array.
+        If an argument holds something other than numbers, or integers in an array; if the result is a whole number or a boolean.
 
     Examples
     --------
@@ -224,17 +256,23 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> float(value), gradient["a"], gradient["b"]
     (0.0, array([1., 3.]), array([0., 0.]))
     """
+    of = Request("value_and_grad", f, argnums, allow_constant)
 
     def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        called = run("grad", f, args, kwargs, argnums)
-        one_number(called, "grad")
-        found = products(called.flat, called.xs, np.ones(1), called.nested)
-        return plain(called.y, called.nested), like(called.tree, iter(found))
+        return both(of, args, kwargs)
 
-    return Transform(value_and_grad, f, argnums, transformed)
+    return Transform(value_and_grad, of, transformed)
 
 
-def grad(f: Function, argnums: Argnums = 0) -> Function:
+def both(of: Request, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """The value and the gradient."""
+    called = run(of, args, kwargs)
+    one_number(called, of.name)
+    found = products(called.flat, called.xs, np.ones(1), called.nested)
+    return plain(called.y, called.nested), like(called.tree, iter(found))
+
+
+def grad(f: Function, argnums: Argnums = 0, *, allow_constant: bool = False) -> Function:
     """The gradient of f as a function: x ↦ ∇f(x). See :func:`value_and_grad`.
 
     >>> import numpy as np
@@ -245,14 +283,15 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> grad(lambda x, y: x * y**2, argnums=(0, 1))(3.0, 2.0)
     (array(4.), array(12.))
     """
+    of = Request("grad", f, argnums, allow_constant)
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        return value_and_grad(f, argnums)(*args, **kwargs)[1]
+        return both(of, args, kwargs)[1]
 
-    return Transform(grad, f, argnums, transformed)
+    return Transform(grad, of, transformed)
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+def vjp(f: Function, *primals: Any, allow_constant: bool = False) -> tuple[Any, Function]:
     """f(*primals), and the function v ↦ Jᵀ v, which gives a tuple with one product for each of the primals.
 
     Raises
@@ -267,7 +306,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     >>> pull_back(np.array([1.0, 10.0]))
     (array([ 2., 40.]),)
     """
-    called = run("vjp", f, primals, {}, range(len(primals)))
+    called = run(Request("vjp", f, range(len(primals)), allow_constant), primals, {})
 
     def pull_back(v: Any) -> tuple[Any, ...]:
         found = products(called.flat, called.xs, flat_as(v, called.y, "vjp"), called.nested)
@@ -286,7 +325,7 @@ def flat_as(v: Any, form: Any, name: str) -> Any:
     return joined if joined.requires_grad else joined.numpy()
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], *, allow_constant: bool = False) -> tuple[Any, Any]:
     """f(*primals), and J v: how the result changes when the arguments move along the tangents v.
 
     u ↦ Jᵀ u is linear; its own transpose, at v, is J v. So two backward passes do, and no rule needs a second form.
@@ -309,12 +348,15 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     array([2., 2.])
     """
     check_tuples(primals, tangents, "jvp")
-    called = run("jvp", f, primals, {}, range(len(primals)))
+    called = run(Request("jvp", f, range(len(primals)), allow_constant), primals, {})
     v = flat_as(tuple(tangents), tuple(primals), "jvp")
     change = transposed(called)(v)
-    shapes = [np.shape(end) for end in leaves(called.y)]
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
-    parts = [rules.reshape(change[stop - math.prod(s) : stop], shape=s) for s, stop in zip(shapes, ends.tolist(), strict=True)]
+    parts, start = [], 0
+    for end in map(as_tensor, leaves(called.y)):
+        part = rules.reshape(change[start : start + end.size], shape=end.shape)
+        part = rules.real(part) if end.dtype.kind != "c" else part  # beside complex results all are
+        parts.append(rules.astype(part, dtype=end.dtype) if end.dtype.kind in "fc" else part)
+        start += end.size
     return plain(called.y, called.nested), like(called.y, iter(parts))
 
 
@@ -341,7 +383,7 @@ def transposed(called: Run) -> Callable[[Any], Any]:
     return product
 
 
-def jacobian(f: Function, argnums: Argnums = 0) -> Function:
+def jacobian(f: Function, argnums: Argnums = 0, *, allow_constant: bool = False) -> Function:
     """The function x ↦ ∂f/∂x, of shape y.shape + x.shape; for several outputs or inputs trees of such arrays, outputs outside.
 
     Computed row by row, or column by column where x has fewer entries than y.
@@ -354,9 +396,10 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
            [3., 4.],
            [0., 1.]])
     """
+    of = Request("jacobian", f, argnums, allow_constant)
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        called = run("jacobian", f, args, kwargs, argnums)
+        called = run(of, args, kwargs)
         refuse_complex(called, "jacobian")
         if called.flat is None or called.flat.dtype.kind != "c":
             return blocks(matrix(called), called.y, called)
@@ -365,7 +408,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
         rows = matrix(parts, 2 * called.flat.size)
         return blocks(rows[: called.flat.size] + 1j * rows[called.flat.size :], called.y, called)
 
-    return Transform(jacobian, f, argnums, transformed)
+    return Transform(jacobian, of, transformed)
 
 
 def refuse_complex(called: Run, name: str) -> None:
@@ -414,7 +457,7 @@ def blocks(rows: Any, y: Any, called: Run) -> Any:
 # --- second order ---------------------------------------------------------------------------------------------------------
 
 
-def hessian(f: Function, argnums: Argnums = 0) -> Function:
+def hessian(f: Function, argnums: Argnums = 0, *, allow_constant: bool = False) -> Function:
     """The function x ↦ ∂²f/∂x², of shape x.shape + x.shape, for an f with one number as result; for trees, trees of trees.
 
     Row i is the gradient of the i-th entry of the gradient: n backward passes for n entries.
@@ -426,19 +469,20 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
     array([[6., 2.],
            [2., 0.]])
     """
+    of = Request("hessian", f, argnums, allow_constant)
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        called, second = gradient_of(f, args, kwargs, argnums, "hessian")
+        called, second = gradient_of(of, args, kwargs)
         refuse_complex(called, "hessian")
         return blocks(matrix(second), called.tree, called)
 
-    return Transform(hessian, f, argnums, transformed)
+    return Transform(hessian, of, transformed)
 
 
-def gradient_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnums: Argnums, name: str) -> tuple[Run, Run]:
-    """f called with variables, and its gradient in place of its result."""
-    called = run(name, f, args, kwargs, argnums)
-    one_number(called, name)
+def gradient_of(of: Request, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Run, Run]:
+    """The function called with variables, and its gradient in place of its result."""
+    called = run(of, args, kwargs)
+    one_number(called, of.name)
     with recording(True):
         first = products(called.flat, called.xs, np.ones(1), nested=True)
         flat = one_row(first)
@@ -446,7 +490,7 @@ def gradient_of(f: Function, args: Sequence[Any], kwargs: dict[str, Any], argnum
     return called, called._replace(y=like(called.tree, iter(first)), flat=flat if tracked else None)
 
 
-def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], *, allow_constant: bool = False) -> tuple[Any, ...]:
     """The Hessian of f times a vector, ∂²f/∂x² v, without the Hessian: the gradient of ⟨∇f, v⟩.
 
     Parameters
@@ -465,6 +509,6 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     (array([  6., 120.]),)
     """
     check_tuples(primals, tangents, "hvp")
-    called, second = gradient_of(f, primals, {}, range(len(primals)), "hvp")
+    called, second = gradient_of(Request("hvp", f, range(len(primals)), allow_constant), primals, {})
     found = products(second.flat, called.xs, flat_as(tuple(tangents), tuple(primals), "hvp"), called.nested)
     return like(called.tree, iter(found))  # type: ignore[no-any-return]  # a tuple, as called.tree is one

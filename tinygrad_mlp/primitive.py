@@ -13,14 +13,16 @@ hands itself to that operand's class, through the one method that every reading 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sized
+from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from .errors import TensorTypeError, did_you_mean
+from .errors import TensorTypeError, did_you_mean, not_complex
 
 __all__ = [
     "BY_NUMPY",
+    "COMPLEX_STEP",
     "COMPOSED",
     "COMPOSED_BY_NUMPY",
     "OWN",
@@ -50,6 +52,10 @@ COMPOSED_BY_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {}
 """The composed function behind each NumPy function."""
 
 
+COMPLEX_STEP: ContextVar[bool] = ContextVar("tinygrad_mlp.complex_step", default=False)
+"""Whether functions of real numbers take complex ones, x + ih with a tiny h: the imaginary part is then a derivative."""
+
+
 class Primitive:
     """One entry of the table: a name, a forward function, a rule for each array argument.
 
@@ -63,7 +69,7 @@ class Primitive:
     kink : the value that the rules give where no derivative exists, in words; empty for smooth functions
     elementwise : whether each entry of the result depends on one entry of each input only
     optional : how many of the last array arguments may be left out (``clip(x, 0)``: ``max`` is then ``None``)
-    real : whether the rules hold for real numbers only; a gradient through complex ones is then refused
+    real : whether the function is one of real numbers only; complex ones are then refused
 
     Examples
     --------
@@ -117,7 +123,17 @@ class Primitive:
             nested = nested or kind is list or kind is tuple
         if nested and any(joined(x) is not x for x in inputs):  # lists of Tensors
             return self(*map(joined, inputs), **params)
+        if self.real:
+            self.refuse_complex(inputs)
         return self.forward(*inputs, **params)
+
+    def refuse_complex(self, inputs: Iterable[Any]) -> None:
+        """Refuse complex inputs: the function is one of real numbers."""
+        for x in inputs:
+            if x is None or isinstance(x, (int, float)):
+                continue
+            if (x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype).kind == "c" and not COMPLEX_STEP.get():
+                raise not_complex(self.name)
 
     def sort(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Parameters given by position (``sum(x, 0)``) and arrays given by name (``clip(x, max=1)``), in their places."""

@@ -49,6 +49,10 @@ def record(cls: type[N], op: Primitive, inputs: Sequence[Any], params: dict[str,
         from .anomaly import inspect_inputs, inspect_value
 
         inspect_inputs(op, arrays, params)
+    if op.real:
+        for a in arrays:
+            if a.dtype.kind == "c" if type(a) is ndarray else type(a) is complex:
+                op.refuse_complex(arrays)
     try:
         array = op.forward(*arrays, **params)
     except (ValueError, TypeError, IndexError, OverflowError) as error:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import rules
-from .errors import GradientError, GraphError, TensorTypeError, describe
+from .errors import GradientError, GraphError, describe
 from .graph import Node, line_of, topological
 from .guard import changed
 from .kernels.shapes import inverse
@@ -191,10 +191,8 @@ def pull_back(
     z: Any = node if create_graph else node.array
     args: Sequence[Any] = graph_inputs(node) if create_graph else node.arrays or ()
     together: Sequence[Any] | None = None  # the gradients of all inputs, which a variadic rule gives at once
-    rules_of, variadic, real = op.rules, op.variadic, op.real
+    rules_of, variadic = op.rules, op.variadic
     for i, x in node.edges:
-        if real and (x.array.dtype.kind == "c" or node.array.dtype.kind == "c"):
-            refuse_complex(node, op)
         rule = rules_of[0 if variadic else i]
         if rule is None or (wanted is not None and x not in wanted):
             continue
@@ -232,14 +230,6 @@ def refuse_changed(node: Node, op: Primitive) -> NoReturn:
     raise GraphError(
         f"an array that {op.name} (created at {line_of(node)}) was given has been written into since: its gradient needs the "
         f"old values; run backward() first, or give {op.name} a copy"
-    )
-
-
-def refuse_complex(node: Node, op: Primitive) -> NoReturn:
-    """The rule holds for real numbers only."""
-    raise TensorTypeError(
-        f"gradients of {op.name} (created at {line_of(node)}) are not supported for complex numbers: write it with real "
-        f"tensors, z.real and z.imag"
     )
 
 

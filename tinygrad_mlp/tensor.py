@@ -401,7 +401,8 @@ class Tensor(Assignable):
     def __reduce__(self) -> tuple[Any, ...]:
         if self.op is not None and self.requires_grad:
             raise GraphError("a tensor with a graph can be neither pickled nor copied: write t.detach()")
-        return rebuild, (type(self), self.array, self.requires_grad, self.grad), getattr(self, "__dict__", None) or None
+        state = getattr(self, "__dict__", None) or None, subclass_slots(self) or None
+        return rebuild, (type(self), self.array, self.requires_grad, self.grad), state if any(state) else None
 
     def __repr__(self) -> str:
         value = np.array2string(self.array, separator=", ", threshold=64, edgeitems=3, precision=6, prefix="Tensor(")
@@ -415,6 +416,19 @@ class Tensor(Assignable):
 LONE = leaf(Tensor.__new__(Tensor), np.zeros(1), requires_grad=False)
 UNSHARED = sys.getrefcount(LONE.array)
 """What getrefcount says of a tensor's array that only the tensor refers to."""
+
+
+def subclass_slots(tensor: Tensor) -> dict[str, Any]:
+    """What a subclass keeps in slots of its own."""
+    found = {}
+    for cls in type(tensor).__mro__[: type(tensor).__mro__.index(Tensor)]:
+        slots = vars(cls).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            private = name.startswith("__") and not name.endswith("__")
+            full = f"_{cls.__name__.lstrip('_')}{name}" if private else name
+            if name not in ("__dict__", "__weakref__") and hasattr(tensor, full):
+                found[full] = getattr(tensor, full)
+    return found
 
 
 def rebuild(cls: type[Tensor], array: Array, requires_grad: bool, grad: Array | None) -> Tensor:

@@ -210,10 +210,11 @@ CORE: dict[str, list[Sample]] = {
 ANALYTIC = [
     "negative", "positive", "reciprocal", "square", "sqrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos",
     "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "abs", "sign", "real", "imag", "conj",
-    "angle",
+    "angle", "sigmoid", "log_sigmoid", "softplus", "silu", "erf", "erfc", "sinc", "sinc_slope", "nan_to_num",
 ]  # fmt: skip
 for name in ANALYTIC:
-    CORE[name] = [*CORE[name], *unary(complex_normal)]
+    CORE[name] = [*CORE[name], *unary(complex_normal, **CORE[name][0].params)]
+CORE["gelu"] += [*unary(complex_normal, approximate="none"), *unary(complex_normal, approximate="tanh")]
 for name in ("add", "subtract", "multiply", "divide", "pow", "float_power"):
     CORE[name] = [*CORE[name], *[Sample((complex_normal(*a), complex_normal(*b, seed=1))) for a, b in PAIRS]]
     # a complex and a real one
@@ -222,7 +223,7 @@ CORE["where"].append(Sample((complex_normal(3), normal(3)), call=lambda x, y: (n
 ARRAYS = [
     "matmul", "linear", "vecdot", "contract", "convolve", "sum", "mean", "prod", "var", "std", "linalg.vector_norm",
     "cumulative_sum", "cumulative_prod", "recurrence", "reshape", "expand_dims", "squeeze", "permute_dims", "broadcast_to",
-    "roll", "tril", "triu", "getitem", "scatter", "setitem", "concat", "stack",
+    "roll", "tril", "triu", "getitem", "scatter", "setitem", "concat", "stack", "softmax", "log_softmax", "logsumexp",
 ]  # fmt: skip
 for name in ARRAYS:
     CORE[name] = with_complex(CORE[name])

@@ -187,7 +187,7 @@ NUMPY_FUNCTIONS: dict[str, list[Sample]] = {
     "divmod": [Sample((distinct(6) * 1.1, np.float64(0.8))), Sample((distinct(2, 3), positive(3) + 3))],
     "modf": unary(distinct),
     "selu": unary(distinct),
-    "glu": each((normal(4), {"axis": 0}), (normal(2, 6), {"axis": -1}), (normal(4, 3), {"axis": 0})),
+    "glu": each((normal(4), {"axis": 0}), (complex_normal(4), {}), (normal(2, 6), {"axis": -1}), (normal(4, 3), {"axis": 0})),
     # --- shapes
     "swapaxes": given((normal(2, 3), 0, 1), (normal(2, 3, 4), -1, 0), (normal(2), 0, 0)),
     "matrix_transpose": each((normal(2, 3),), (normal(4, 2, 3),), (normal(1, 0),)),

@@ -61,10 +61,6 @@ def leaky_relu(w: Writer, s: Symbol) -> Text:
     return f"np.where({inner} > 0, {x[0]}, {float(s.params['negative_slope'])!r} * {inner})", POSTFIX
 
 
-def softplus(w: Writer, s: Symbol) -> Text:
-    return f"np.logaddexp({w.operand(s.inputs[0])[0]}, 0)", POSTFIX
-
-
 def hardtanh(w: Writer, s: Symbol) -> Text:
     low, high = float(s.params["min_val"]), float(s.params["max_val"])
     return f"np.clip({w.operand(s.inputs[0])[0]}, {low!r}, {high!r})", POSTFIX
@@ -154,7 +150,7 @@ def scan(w: Writer, s: Symbol) -> Text:
 
 
 TEMPLATES: dict[str, Callable[[Writer, Symbol], Text]] = {
-    "linear": linear, "relu": relu, "leaky_relu": leaky_relu, "softplus": softplus, "hardtanh": hardtanh, "clip": clip,
+    "linear": linear, "relu": relu, "leaky_relu": leaky_relu, "hardtanh": hardtanh, "clip": clip,
     "negative": negative, "np.bitwise_invert": invert, "np.invert": invert, "positive": positive, "permute_dims": transpose,
     "reshape": reshape, "getitem": getitem, "astype": astype, "broadcast_to": broadcast_to, "real": real, "contract": einsum,
     "convolve": convolve, "tril": triangle, "triu": triangle,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..kernels.shapes import reduced
 from ..symbols import Symbol
 from .factors import Factors, whole
 from .notation import (
@@ -106,7 +107,7 @@ def over_axes(f: Formula, s: Symbol, kind: str) -> Text | None:
     axis = s.params["axis"]
     if s.params.get("dtype") is not None or not x.shape or (axis is not None and not np.size(axis)):
         return None
-    letters = [LETTERS[a] for a in normalize_axis_tuple(range(len(x.shape)) if axis is None else axis, len(x.shape))]
+    letters = [LETTERS[a] for a in reduced(axis, len(x.shape))]
     return f.n.over(kind, letters, f.operand(x), bool(s.params["keepdims"]))
 
 

@@ -15,6 +15,7 @@ from ..extend import direction
 from ..graph import topological
 from ..kernels.shapes import Array
 from ..modes import recording
+from ..primitive import COMPLEX_STEP
 from ..tensor import Tensor
 from ..trees import leaves
 from .measures import SHRINK, Slope, scatter, slope, step_of
@@ -316,12 +317,15 @@ class Examination:
 
     def complex_step(self, v: list[Array], step: float) -> float | None:
         """⟨w, Im f(x + ih v) / h⟩, or ``None`` where f does not take complex numbers, or turns them into real ones."""
+        token = COMPLEX_STEP.set(True)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 z = self.subject.values([a + 1j * step * d for a, d in zip(self.arrays, v, strict=True)])
         except Exception:  # whatever the user's function says to them
             return None
+        finally:
+            COMPLEX_STEP.reset(token)
         if z.dtype.kind != "c" or z.shape != self.middle.shape or not np.isfinite(z).all():
             return None
         return float(np.sum(self.w * z.imag) / step)

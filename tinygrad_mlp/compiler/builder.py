@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..chainrule.expression import Writer, helper_name
+from ..kernels.shapes import reduced
 from ..symbols import Symbol, ancestors
 from .memory import VIEWS, Memory
 from .program import Binding, Program, bound, flattened, same
@@ -213,7 +214,7 @@ class Builder(Memory):
         axis, keepdims = s.params["axis"], s.params["keepdims"]
         source = self.text(x)
         if axis is not None:
-            axes = tuple(sorted(a % len(x.shape) for a in (axis if isinstance(axis, tuple) else (axis,))))
+            axes = tuple(sorted(reduced(axis, len(x.shape))))
             axis = axes[0] if len(axes) == 1 else axes
         ufunc = REDUCTIONS[op.name]
         matrix = x in self.dummy and len(x.shape) == 2 and x.dtype.kind == "f" and x.size

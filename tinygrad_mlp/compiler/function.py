@@ -12,7 +12,7 @@ import numpy as np
 from ..chainrule.derivation import inside
 from ..chainrule.names import known_objects, name_values
 from ..errors import ShapeError, TensorTypeError
-from ..functional import Transform
+from ..functional import Request
 from ..symbols import Symbol, ancestors
 from ..trees import leaves, like
 from .builder import Builder
@@ -35,7 +35,7 @@ class Function:
     """
 
     def __init__(self, f: Callable[..., Any], *, exact: bool = False, cache: int = 8) -> None:
-        self.transform: Transform | None = getattr(f, "transform", None)
+        self.transform: Request | None = getattr(f, "transform", None)
         self.f, self.exact = f, exact
         self.programs: Programs[CompiledFunction] = Programs(cache)
 
@@ -105,10 +105,11 @@ class CompiledFunction:
         self.result = like(self.result, itertools.repeat(None))  # only its form is needed
         captured.trace.forget()
 
-    def differentiated(self, captured: Any, transform: Transform, ends: list[Symbol]) -> tuple[list[Symbol], Any]:
+    def differentiated(self, captured: Any, transform: Request, ends: list[Symbol]) -> tuple[list[Symbol], Any]:
         """The value and the gradients in place of the value."""
         if len(ends) != 1 or ends[0].size != 1:
             raise ShapeError(f"{transform.name}() is of a function with one number as result: write the sum of it")
+        transform.check([ends[0].dtype])
         if not captured.variables or any(s.dtype.kind not in "fc" for s in captured.variables):
             raise TensorTypeError(f"{transform.name}() is with respect to floating numbers: name the right arguments, argnums=…")
         adjoints = captured.trace.adjoints(ends[0], captured.variables)

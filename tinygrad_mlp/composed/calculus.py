@@ -12,7 +12,7 @@ from ..errors import SettingError, ShapeError
 from ..primitive import composed
 from ..rules import astype, broadcast_to, concat, where
 from .picking import take
-from .shapes import alone_or_all, along, numbers, operand, ravel
+from .shapes import alone_or_all, along, numbers, operand, ravel, real_operand
 
 
 def promoted(value: Any, x: Any) -> Any:
@@ -28,9 +28,11 @@ def promoted(value: Any, x: Any) -> Any:
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
     """xᵢ₊₁ − xᵢ along axis, n times; ``prepend`` and ``append`` are put before and behind x first."""
     x = operand(x)
-    axis = normalize_axis_index(axis, x.ndim)
     if n < 0:
         raise SettingError(f"the order of a difference is 0 or larger, not {n}")
+    if n == 0:
+        return x  # as in NumPy, without what is put before and behind it
+    axis = normalize_axis_index(axis, x.ndim)
     ends = [None if end is None else promoted(end, x) for end in (prepend, append)]
     slim = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
     before, after = (end if end is None or end.ndim else broadcast_to(end, shape=slim) for end in ends)
@@ -88,7 +90,7 @@ def slopes(f: Any, axis: int, step: Any, edge_order: int) -> Any:
 @composed(np.unwrap)
 def unwrap(p: Any, /, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
     """Angles without jumps: multiples of the period are added, so that neighbours differ by half a period at most."""
-    p = operand(p)
+    p = real_operand(p, "unwrap")
     axis = normalize_axis_index(axis, p.ndim)
     step = diff(p, axis=axis)
     turns = np.sign(step) * np.ceil(np.abs(step) / period - 0.5)
@@ -111,13 +113,32 @@ def trapezoid(y: Any, /, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(dx * (y[along(axis, slice(1, None))] + y[along(axis, slice(None, -1))]) / 2, axis=axis)
 
 
+def piece(x: Any, start: Any, end: Any, low: Any, high: Any) -> Any:
+    """The value at x of the line from (start, low) to (end, high).
+
+    Where an end is infinite, the line is level with the other one. Where a value is not finite, low + (high − low) share would be
+    NaN too often: it is (1 − share) low + share high, and at an end the value there.
+    """
+    single = start == end
+    width = where(single, 0, end - where(single, 0, start))
+    endless = np.isinf(width)
+    share = where(single, 1, (x - where(endless, 0, start)) / where(endless | single, 1, width))
+    share = where(endless & (x == x), (np.isinf(start) & (x != start)) | (x == end), share)
+    odd = ~(np.isfinite(low) & np.isfinite(high))
+    ends = (share == 0) | (share == 1)
+    inside = where(ends & endless & (low != high), np.nan, where(ends, 0.5, share))
+    mixed = where(x == end, high, where(x == start, low, (1 - inside) * low + inside * high))
+    base = where(odd, 0, low)
+    return where(odd, mixed, base + (where(odd, 0, high) - base) * share)
+
+
 @composed(np.interp)
 def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """The values at x of the line through the points (xp, fp); the end values, or left and right, outside.
 
     At a point of xp the slope in x is that of the piece on its right (at the last point: on its left).
     """
-    x, xp, fp = operand(x), operand(xp), operand(fp)
+    x, xp, fp = real_operand(x, "interp"), real_operand(xp, "interp"), operand(fp)
     if xp.ndim != 1 or xp.shape != fp.shape or not xp.shape[0]:
         raise ShapeError(f"interp takes points as two vectors of one length, not empty, not shapes {xp.shape} and {fp.shape}")
     if period is not None:
@@ -133,9 +154,7 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
     i = np.clip(numbers(np.searchsorted(xp, x, side="right")) - 1, 0, max(n - 2, 0))
     j = np.minimum(i + 1, n - 1)
     inner = where(below | above, xp[0], x)  # outside nothing is computed that could overflow: its gradient is 0, not 0 · ∞
-    width = take(xp, j) - take(xp, i)
-    share = np.where(width == 0, 1, (inner - take(xp, i)) / np.where(width == 0, 1, width))
-    value = take(fp, i) + (take(fp, j) - take(fp, i)) * share
+    value = piece(inner, take(xp, i), take(xp, j), take(fp, i), take(fp, j))
     value = where(below, fp[0] if left is None else left, value)
     return where(above, fp[-1] if right is None else right, value)
 

@@ -101,6 +101,8 @@ def array_split(x: Any, /, indices_or_sections: Any, axis: int = 0) -> list[Any]
 @composed(np.hsplit)
 def hsplit(x: Any, /, indices_or_sections: Any) -> list[Any]:
     """Split along axis 1, a vector along its only one."""
+    if not x.ndim:
+        raise ShapeError("hsplit takes one axis or more, not a number")
     return split(x, indices_or_sections, axis=1 if x.ndim > 1 else 0)
 
 
@@ -188,6 +190,8 @@ def vander(x: Any, /, N: int | None = None, increasing: bool = False) -> Any:
     if x.ndim != 1:
         raise ShapeError(f"vander takes a vector, not shape {x.shape}")
     n = x.shape[0] if N is None else N
+    if n < 0:
+        raise ShapeError(f"vander makes 0 columns or more, not {n}")
     factors = broadcast_to(x[:, None], shape=(x.shape[0], max(n - 1, 0)))
     powers = np.cumulative_prod(factors, axis=1, include_initial=True)[:, :n]
     return powers if increasing else np.flip(powers, axis=1)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..errors import UnsupportedError
+from ..errors import ShapeError, UnsupportedError
 from ..kernels.linalg import eigh_shapes, qr_shapes, svd_shapes, unpack
 from ..modes import is_recording
 from ..primitive import TABLE, composed
@@ -109,6 +109,8 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     "fro" or ``None``: √Σ |xᵢⱼ|²; "nuc": the sum of the singular values; 2 and −2: the largest and the smallest of them;
     1 and −1: the largest and the smallest sum of a column's absolute values; inf and −inf: of a row's.
     """
+    if x.ndim < 2:
+        raise ShapeError(f"matrix_norm takes matrices, not shape {x.shape}")
     if ord is None or ord in ("fro", "f"):
         return TABLE["linalg.vector_norm"](x, axis=(-2, -1), keepdims=keepdims, ord=2)
     if ord not in ("nuc", 1, -1, 2, -2, INF, -INF):

@@ -47,10 +47,11 @@ def pad(
         raise did_you_mean("mode of pad", mode, PAD_MODES)
     if isinstance(pad_width, dict):
         given = {normalize_axis_index(axis, x.ndim): width for axis, width in pad_width.items()}
-        pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(x.ndim)]
-    widths = np.asarray(pairs(pad_width, x.ndim) if x.ndim else np.zeros((0, 2), int))
+        pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(x.ndim)] or np.zeros((0, 2), int)
+    widths = np.asarray(stacked(pad_width))
     if widths.dtype.kind not in "iu" or np.any(widths < 0):
         raise ShapeError(f"the widths of pad are whole numbers, 0 or larger, not {pad_width!r}")
+    widths = pairs(widths, x.ndim)
     values = astype(pairs({"constant": constant_values, "linear_ramp": end_values}.get(mode, 0), x.ndim), dtype=x.dtype)
     lengths = None if stat_length is None else np.asarray(pairs(stat_length, x.ndim))
     for axis in range(x.ndim):

@@ -21,9 +21,9 @@ from .shapes import along, flat_or, numbers, operand
 @composed(np.take)
 def take(x: Any, indices: Any, /, *, axis: int | None = None, mode: str = "raise") -> Any:
     """The entries at indices along axis; indices beyond the ends are refused, counted on from the start, or the ends."""
-    x, axis = flat_or(x, axis)
+    x, axis = flat_or(x, axis, ndmin=1)
     index = numbers(indices)
-    index = index if is_valueless(index) else index.astype(np.intp, casting="same_kind")
+    index = index if is_valueless(index) else index.astype(np.intp, casting="same_kind" if index.size else "unsafe")
     if mode == "wrap":
         index = index % x.shape[axis]
     elif mode == "clip":
@@ -133,7 +133,8 @@ def first_places(x: Any, equal_nan: bool) -> tuple[Any, Any, Any]:
     The rows are sorted, and one that differs from its predecessor is new.
     """
     n = x.shape[0]
-    order = np.asarray(np.argsort(x, kind="stable") if x.ndim == 1 else np.lexsort(np.flip(x, axis=1).T))
+    keyed = x.ndim > 1 and x.shape[1] > 0  # rows without entries are equal
+    order = np.asarray(np.lexsort(np.flip(x, axis=1).T) if keyed else np.argsort(x if x.ndim == 1 else np.zeros(n), kind="stable"))
     y = x[order]
     differs = np.asarray(np.not_equal(y[1:], y[:-1]))
     if x.ndim > 1:
@@ -161,7 +162,8 @@ def unique(
     """The different entries (or slices along axis) in order; the gradient goes to the first of equal ones."""
     given = operand(x)
     y, axis_ = flat_or(given, axis)
-    rows = y if axis is None else np.reshape(np.moveaxis(y, axis_, 0), (y.shape[axis_], -1))
+    n = y.shape[axis_]
+    rows = y if axis is None else np.reshape(np.moveaxis(y, axis_, 0), (n, y.size // max(n, 1)))
     index, inverse, counts = first_places(rows, equal_nan)
     values = take(y, index, axis=axis_)
     inverse = np.reshape(inverse, given.shape) if axis is None else inverse
@@ -215,7 +217,7 @@ def tile(x: Any, repetitions: Any, /) -> Any:
 @composed(np.repeat)
 def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
     """Each entry along axis so many times, one number for all or one for each."""
-    x, axis = flat_or(x, axis)
+    x, axis = flat_or(x, axis, ndmin=1)
     return take(x, np.repeat(np.arange(x.shape[axis]), np.asarray(repeats)), axis=axis)
 
 
@@ -234,10 +236,12 @@ def insert(x: Any, /, obj: Any, values: Any, axis: int | None = None) -> Any:
     """
     x, axis = flat_or(x, axis)
     n = x.shape[axis]
-    index = np.arange(n + 1)[obj] if isinstance(obj, slice) else np.asarray(obj)
+    index = np.arange(*obj.indices(n)) if isinstance(obj, slice) else np.asarray(obj)
     index = np.flatnonzero(index) if index.dtype == bool else index
     new = operand(values)
     if index.size == 1:  # one place, any number of entries
+        if not -n <= index.item() <= n:
+            raise IndexError(f"insert in front of the entry {index.item()} of axis {axis}, which has {n}")
         new = reshape(new, shape=(1,) * (x.ndim - new.ndim) + new.shape)
         new = np.moveaxis(new, 0, axis) if index.ndim == 0 else new
         count = new.shape[axis]

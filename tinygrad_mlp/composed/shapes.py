@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..errors import did_you_mean
+from ..errors import ShapeError, did_you_mean, not_complex
 from ..primitive import composed, is_valueless, joined
 from ..rules import astype, broadcast_to, permute_dims, reshape, scatter
 
@@ -17,6 +17,14 @@ def operand(x: Any) -> Any:
     """x itself if it is a Tensor or another reading, or they joined if it is a list of such, else x as an array."""
     x = joined(x)
     return x if hasattr(type(x), "_apply") else np.asarray(x)
+
+
+def real_operand(x: Any, function: str) -> Any:
+    """The same, refused for complex numbers."""
+    x = operand(x)
+    if x.dtype.kind == "c":
+        raise not_complex(function)
+    return x
 
 
 def numbers(x: Any) -> Any:
@@ -29,10 +37,11 @@ def along(axis: int, index: Any) -> tuple[Any, ...]:
     return (*(slice(None),) * axis, index)
 
 
-def flat_or(x: Any, axis: int | None) -> tuple[Any, int]:
-    """x and an axis of it, counted from the first; for the axis None x in one axis."""
+def flat_or(x: Any, axis: int | None, ndmin: int = 0) -> tuple[Any, int]:
+    """x and an axis of it, counted from the first; for the axis None x in one axis. With ``ndmin=1`` a number has one too."""
     x = operand(x)
-    return (ravel(x), 0) if axis is None else (x, normalize_axis_index(axis, x.ndim))
+    place = 0 if axis is None else normalize_axis_index(axis, max(x.ndim, ndmin))
+    return (ravel(x) if axis is None or x.ndim < ndmin else x), place
 
 
 @composed(np.swapaxes)
@@ -112,7 +121,7 @@ def rot90(x: Any, /, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 @composed(np.rollaxis)
 def rollaxis(x: Any, /, axis: int, start: int = 0) -> Any:
     """An axis moved in front of the one that is at start."""
-    axis, start = normalize_axis_index(axis, x.ndim), normalize_axis_index(start, x.ndim + 1)
+    axis, start = normalize_axis_index(axis, x.ndim), normalize_axis_index(start, x.ndim + (start >= 0))
     return moveaxis(x, axis, start - 1 if axis < start else start)
 
 
@@ -126,6 +135,8 @@ def copy(x: Any, /) -> Any:
 def resize(x: Any, /, new_shape: Any) -> Any:
     """The entries in another shape, repeated from the start as often as it takes; zeros where there is nothing to repeat."""
     shape = tuple(int(n) for n in np.atleast_1d(new_shape))
+    if min(shape, default=0) < 0:
+        raise ShapeError(f"the lengths of a shape are 0 or larger, not {new_shape}")
     flat, size = ravel(x), math.prod(shape)
     n = flat.shape[0]
     filled = flat[np.arange(size) % n] if n else scatter(flat, shape=(size,), index=slice(0, 0))

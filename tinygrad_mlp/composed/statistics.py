@@ -10,10 +10,10 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..derivations.elementwise import conjugate
 from ..errors import SettingError, ShapeError, did_you_mean
-from ..primitive import composed
-from ..rules import astype, permute_dims, reshape, where
+from ..primitive import TABLE, composed
+from ..rules import astype, broadcast_to, permute_dims, reshape, where
 from .picking import sort, take_along_axis
-from .shapes import numbers, operand, ravel
+from .shapes import numbers, operand, ravel, real_operand
 
 
 @composed(np.ptp)
@@ -96,8 +96,10 @@ def median(x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 @composed(np.nanmedian)
 def nanmedian(x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """The median of the entries that are not NaN."""
+    """The median of the entries that are not NaN; NaN if there is none."""
     y, shape, kept = together(x, axis)
+    if not y.shape[-1]:
+        return np.mean(x, axis=axis, keepdims=keepdims)  # NaN, with NumPy's warning
     return reshape(middle(*without_nan(y)), shape=kept if keepdims else shape)
 
 
@@ -144,9 +146,10 @@ def arranged(x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: b
         raise did_you_mean("method of quantile", method, (*INTERPOLATING, *PICKING))
     if not np.all((q >= 0) & (q <= 1)):
         raise SettingError("quantiles lie between 0 and 1, percentiles between 0 and 100")
-    y, shape, kept = together(x, axis)
-    if y.dtype.kind == "c":
-        raise ShapeError("complex numbers have no quantiles: they have no order")
+    y, shape, kept = together(real_operand(x, "quantile"), axis)
+    if not y.shape[-1] and skip_nan:
+        nothing = np.mean(x, axis=axis, keepdims=keepdims)  # NaN, with NumPy's warning
+        return broadcast_to(nothing, shape=(*q.shape, *nothing.shape))
     if not y.shape[-1]:
         raise ShapeError(f"the quantiles of no entries are not defined: axis {axis} of shape {np.shape(x)} is empty")
     s, count = without_nan(y) if skip_nan else (sort(y), np.full((*shape, 1), y.shape[-1]))
@@ -246,7 +249,8 @@ def nanvar(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool
 @composed(np.nanstd)
 def nanstd(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = False) -> Any:
     """The square root of the variance, as a norm, which has the slope 0 where all entries are equal."""
-    norm = np.linalg.vector_norm(deviations(x, axis), axis=axis, keepdims=keepdims)
+    d = deviations(x, axis)
+    norm = TABLE["linalg.vector_norm"](d, axis=axis if d.ndim else None, keepdims=keepdims)
     n = counted(x, axis, keepdims) - correction
     return divided(norm, np.sqrt(np.maximum(n, 0)))
 
@@ -297,12 +301,12 @@ def cov(
     weights = [astype(operand(w), dtype=dtype) for w in (fweights, aweights) if w is not None]
     if not weights:
         deviation = v - np.mean(v, axis=1, keepdims=True)
-        return np.squeeze(deviation @ conjugate(deviation).mT / (v.shape[1] - less))
+        return np.squeeze(deviation @ conjugate(deviation).mT / max(v.shape[1] - less, 0))
     w = weights[0] if len(weights) == 1 else weights[0] * weights[1]
     mean, total = average(v, axis=1, weights=w, returned=True)
     deviation = v - mean[:, None]
     n = total[0] - less if aweights is None else total[0] - less * np.sum(w * weights[-1]) / total[0]
-    return np.squeeze((deviation * w) @ conjugate(deviation).mT / n)
+    return np.squeeze((deviation * w) @ conjugate(deviation).mT / np.maximum(np.real(n), 0))
 
 
 @composed(np.corrcoef)

@@ -53,6 +53,13 @@ def angle_dx(g: Any, z: Any, x: Any) -> Any:
     return np.real(g) * (-1j * ratio(np.ones_like(x), x)) if x.dtype.kind == "c" else np.zeros_like(g)
 
 
+def nan_to_num_dx(g: Any, x: Any) -> Any:
+    """Where x is finite, g; of a complex x = a + ib each part by itself, g being ∂L/∂a − i ∂L/∂b."""
+    if x.dtype.kind != "c":
+        return np.where(np.isfinite(x), g, 0)
+    return np.where(np.isfinite(np.real(x)), np.real(g), 0) + 1j * np.where(np.isfinite(np.imag(x)), np.imag(g), 0)
+
+
 def maximum_share(g: Any, x: Any, y: Any) -> Any:
     """The share of g for x in max(x, y): all where x is larger, half at a tie; NaN counts as larger. Both shares add up to g."""
     tie = (x == y) | ((x != x) & (y != y))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..kernels.shapes import count, over, unreduce
+from ..kernels.shapes import count, over, reduced, unreduce
 from ..primitive import TABLE
 from .elementwise import conjugate, ratio
 
@@ -49,7 +48,7 @@ def norm_slope(z: Any, x: Any, axis: Any, ord: float) -> Any:
 
 def product_of_others(x: Any, axis: Any) -> Any:
     """z = Π xⱼ  ⇒  ∂z/∂xᵢ = Πⱼ≠ᵢ xⱼ: the product of those before times that of those behind. Zeros do not disturb; z / xᵢ would."""
-    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    axes = reduced(axis, x.ndim)
     if not x.size or not axes:
         return np.ones_like(x)
     rest = tuple(n for n in range(x.ndim) if n not in axes)
@@ -84,6 +83,7 @@ def cumulative_sum_dx(g: Any, x: Any, axis: Any, include_initial: bool) -> Any:
 def cumulative_prod_dx(g: Any, x: Any, axis: Any, include_initial: bool) -> Any:
     """zᵢ = Πⱼ≤ᵢ xⱼ  ⇒  x̄ⱼ = Σᵢ≥ⱼ gᵢ Πₖ≤ᵢ,ₖ≠ⱼ xₖ = (Πₖ<ⱼ xₖ) λⱼ with λⱼ = gⱼ + xⱼ₊₁ λⱼ₊₁: no division, zeros do not disturb."""
     axis = 0 if axis is None else axis
+    x = x if x.ndim else np.reshape(x, (1,))  # NumPy takes a number as one entry
     y, last = np.moveaxis(x, axis, -1), np.moveaxis(g, axis, -1)
     last = last[..., 1:] if include_initial else last
     return np.moveaxis(before(y) * from_the_end(last, y), -1, axis) if x.size else np.zeros_like(x)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..errors import did_you_mean
+from ..errors import SettingError, did_you_mean, require
 from .shapes import Array, Axis, floating, largest, total
 
 SQRT_HALF, SQRT_TWO_OVER_PI, CUBIC = math.sqrt(0.5), math.sqrt(2 / math.pi), 0.044715  # of gelu; the last for its tanh form
@@ -15,8 +15,13 @@ SQRT_HALF, SQRT_TWO_OVER_PI, CUBIC = math.sqrt(0.5), math.sqrt(2 / math.pi), 0.0
 def sigmoid(x: Array) -> Array:
     """σ(x) = 1 / (1 + e⁻ˣ), as eˣ / (1 + eˣ) for negative x: exp never sees a positive number, so nothing overflows."""
     x = floating(x)
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    e = np.exp(falling(x))
+    return np.where(x.real >= 0, 1, e) / (1 + e)
+
+
+def falling(x: Array) -> Array:
+    """−|x|; of complex numbers −x or x, the one whose real part is not positive."""
+    return -np.abs(x) if x.dtype.kind != "c" else np.where(x.real >= 0, -x, x)
 
 
 def relu(x: Array) -> Array:
@@ -30,8 +35,19 @@ def leaky_relu(x: Array, *, negative_slope: float) -> Array:
 
 
 def softplus(x: Array) -> Array:
-    """log(1 + eˣ), through logaddexp, which does not overflow."""
-    return np.logaddexp(x, 0)
+    """log(1 + eˣ), through logaddexp, which does not overflow and is for real numbers.
+
+    Of a complex x the principal logarithm: with e the smaller one of eˣ and e⁻ˣ, max(Re x, 0) + log |1 + e| + i arg(1 + eˣ).
+    """
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    if x.dtype.kind != "c":
+        return np.logaddexp(x, 0)
+    e = np.exp(falling(x))
+    a, b, size, beyond = e.real, e.imag, np.abs(1 + e), np.maximum(x.real, 0)
+    near = size < 0.5  # where |1 + e|² − 1 = a (2 + a) + b² would cancel
+    length = np.where(near, np.log(size), np.log1p(np.where(near, 0, a * (2 + a) + b * b)) / 2)
+    turned = np.where(x.real >= 0, np.exp(-beyond) + np.exp(1j * x.imag), 1 + e)
+    return beyond + length + 1j * np.angle(turned)
 
 
 def softmax(x: Array, *, axis: Axis) -> Array:
@@ -44,7 +60,7 @@ def softmax(x: Array, *, axis: Axis) -> Array:
 def log_softmax(x: Array, *, axis: Axis) -> Array:
     """(x − m) − log Σ exp(x − m), m the row's maximum; never x − logsumexp(x), which cancels for large x."""
     x = floating(x)
-    shifted = x - largest(x, axis=axis, keepdims=True)
+    shifted = x - largest(x, axis=axis, keepdims=True).real
     return shifted - np.log(total(np.exp(shifted), axis=axis, keepdims=True))
 
 
@@ -52,7 +68,7 @@ def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
     """log Σ exp(x), shifted by the row's maximum where that is finite (a row of −inf gives −inf)."""
     x = floating(x)
     m = largest(x, axis=axis, keepdims=True)
-    m = np.where(np.isfinite(m), m, np.zeros_like(m))
+    m = np.where(np.isfinite(m), m, np.zeros_like(m)).real  # shifted by a real number, a complex logarithm stays the principal one
     with np.errstate(divide="ignore"):  # log 0 = −inf is the answer for a row of −inf
         z = np.log(total(np.exp(x - m), axis=axis, keepdims=True)) + m
     return z if keepdims else np.squeeze(z, axis=axis)
@@ -66,12 +82,14 @@ def elu(x: Array, *, alpha: float) -> Array:
 
 def hardtanh(x: Array, *, min_val: float, max_val: float) -> Array:
     """x limited to [min_val, max_val]."""
+    if min_val > max_val:
+        raise SettingError(f"hardtanh limits numbers to [min_val, max_val], but {min_val} is larger than {max_val}")
     return np.clip(x, float(min_val), float(max_val))
 
 
 def log_sigmoid(x: Array) -> Array:
     """log σ(x) = −log(1 + e⁻ˣ)."""
-    return -np.logaddexp(0, -floating(x))
+    return -softplus(-floating(x))
 
 
 def softsign(x: Array) -> Array:
@@ -136,8 +154,11 @@ def erfc_positive(x: Array) -> Array:
 
 
 def error_function(x: Array, complement: bool) -> Array:
-    """erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, or 1 − erf(x), computed in float64 to a few units in the last place."""
+    """erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, or 1 − erf(x), computed in float64 to a few units in the last place; SciPy's of complex x."""
     given = floating(x)
+    if given.dtype.kind == "c":
+        special = require("scipy.special", "", "the error function of complex numbers")
+        return np.asarray(special.erfc(given) if complement else special.erf(given))
     v = given.astype(np.float64)
     size = np.abs(v)
     near = np.where(size <= 0.46875, v, 0)

@@ -65,12 +65,17 @@ def unreduce(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """g, the gradient of a reduction of x over axis, given back the reduced axes with length 1, so that it fits x."""
     if keepdims or axis is None or not x.ndim:
         return g  # over all axes g is 0-d, which fits everything
-    return np.expand_dims(g, normalize_axis_tuple(axis, x.ndim))
+    return np.expand_dims(g, reduced(axis, x.ndim))
+
+
+def reduced(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes of a reduction, counted from the first: all for ``None``, and of a number none, where NumPy takes 0 and −1 too."""
+    return tuple(range(ndim)) if axis is None or not ndim else normalize_axis_tuple(axis, ndim)
 
 
 def count(x: Any, axis: Axis) -> int:
     """How many entries of x one entry of a reduction over axis is made of."""
-    return x.size if axis is None or not x.ndim else math.prod(x.shape[a] for a in normalize_axis_tuple(axis, x.ndim))
+    return x.size if axis is None else math.prod(x.shape[a] for a in reduced(axis, x.ndim))
 
 
 def over(g: Any, n: float) -> Any:
@@ -78,9 +83,9 @@ def over(g: Any, n: float) -> Any:
     return g * (1 / n) if n > 65504 and g.dtype == np.float16 else g / n
 
 
-def inverse(axes: Sequence[int] | None) -> tuple[int, ...] | None:
-    """The permutation that undoes axes."""
-    return None if axes is None else tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
+def inverse(axes: Sequence[int] | int | None) -> tuple[int, ...] | int | None:
+    """The permutation that undoes axes; the axis of a vector may be given as a number."""
+    return axes if axes is None or isinstance(axes, int) else tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
 
 
 def parts(g: Any, xs: Sequence[Any], axis: int | None) -> list[Any]:

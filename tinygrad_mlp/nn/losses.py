@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from .. import rules
-from ..errors import DataError, ShapeError, did_you_mean
+from ..errors import DataError, ShapeError, TensorTypeError, did_you_mean
 from ..graph import CLOCK, mark_call
 from ..kernels.losses import check_labels, check_targets, divisor
 from ..modes import MODES
 from ..operand import Operand
+from ..primitive import COMPLEX_STEP
 from ..tensor import Tensor
 from .module import Module
 
@@ -38,8 +39,17 @@ EPS = 1e-7
 
 
 def operand(x: Any) -> Any:
-    """Predictions as they are; lists and numbers as arrays."""
-    return x if hasattr(x, "dtype") else np.asarray(x)
+    """Predictions or targets as they are; lists and numbers as arrays."""
+    return real_numbers(x if hasattr(x, "dtype") else np.asarray(x))
+
+
+def real_numbers(x: Any) -> Any:
+    """x, refused if it is complex: then what is computed of it is no loss, or no longer of all of it."""
+    if x.dtype.kind == "c" and not COMPLEX_STEP.get():
+        raise TensorTypeError(
+            f"a loss takes real numbers, not {x.dtype}: write it with z.real and z.imag, or np.mean(np.abs(a - y) ** 2)"
+        )
+    return x
 
 
 def plain_labels(y: Any) -> Any:
@@ -158,7 +168,7 @@ def l2_penalty(parameters: Iterable[Tensor], l2: float) -> Any:
     penalty: Any = None
     start = next(CLOCK)
     for w in parameters:
-        term = rules.sum(rules.square(w)) * (float(l2) / 2)
+        term = rules.sum(rules.square(w if w.dtype.kind != "c" else rules.abs(w))) * (float(l2) / 2)
         penalty = term if penalty is None else penalty + term
     if penalty is None:
         raise ShapeError("l2_penalty() needs at least one tensor")
@@ -168,12 +178,12 @@ def l2_penalty(parameters: Iterable[Tensor], l2: float) -> Any:
 
 def like(targets: Any, predictions: Any) -> Any:
     """Targets as numbers of the predictions' dtype, so that an integer or float64 target does not change it."""
-    targets = unknown_while_traced(targets)
+    targets = operand(unknown_while_traced(targets))
     if is_traced(targets):
         return targets.astype(predictions.dtype) if predictions.dtype.kind == "f" else targets
     if isinstance(targets, Tensor) and targets.requires_grad:
         return targets
-    y = targets.array if isinstance(targets, Tensor) else np.asarray(targets)
+    y = targets.array if isinstance(targets, Tensor) else targets
     dtype = getattr(predictions, "dtype", y.dtype)
     return y.astype(dtype, copy=False) if dtype.kind == "f" else y
 

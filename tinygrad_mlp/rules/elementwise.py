@@ -79,8 +79,8 @@ asinh       = primitive("asinh",       np.arcsinh,      lambda g, z, x: g / np.c
 acosh       = primitive("acosh",       np.arccosh,      lambda g, z, x: g / np.sinh(z),
                         kink="∞ at 1, the limit from the right")
 atanh       = primitive("atanh",       np.arctanh,      lambda g, z, x: g / ((1 - x) * (1 + x)))
-sinc        = primitive("sinc",        np.sinc,         lambda g, z, x: g * sinc_slope(x, order=1), real=True)
-sinc_slope: Primitive = primitive("sinc_slope",  k.sinc_slope,    lambda g, z, x, *, order: g * sinc_slope(x, order=order + 1), real=True, order=1)
+sinc        = primitive("sinc",        np.sinc,         lambda g, z, x: g * sinc_slope(x, order=1))
+sinc_slope: Primitive = primitive("sinc_slope",  k.sinc_slope,    lambda g, z, x, *, order: g * sinc_slope(x, order=order + 1), order=1)
 deg2rad     = primitive("deg2rad",     np.deg2rad,      lambda g, z, x: g * DEGREE, numpy=(np.radians,))
 rad2deg     = primitive("rad2deg",     np.rad2deg,      lambda g, z, x: g / DEGREE, numpy=(np.degrees,))
 
@@ -120,7 +120,7 @@ clip        = primitive("clip",        k.clip,          lambda g, z, x, min, max
 where       = primitive("where",       np.where,        None,
                                                         lambda g, z, c, x, y: np.where(c, g, 0),
                                                         lambda g, z, c, x, y: np.where(c, 0, g), elementwise=True)
-nan_to_num  = primitive("nan_to_num",  k.nan_to_num,    lambda g, z, x, *, nan, posinf, neginf: np.where(np.isfinite(x), g, 0), real=True,
+nan_to_num  = primitive("nan_to_num",  k.nan_to_num,    lambda g, z, x, *, nan, posinf, neginf: d.nan_to_num_dx(g, x),
                         kink="0 at NaN and ±∞; what makes them NaN upstream stays NaN: it cleans values, not gradients",
                         numpy=(np.nan_to_num,), nan=0.0, posinf=None, neginf=None)
 astype      = primitive("astype",      k.astype,        lambda g, z, x, *, dtype, copy, device: g, elementwise=True, numpy=(np.astype,), dtype=..., copy=True, device=None)

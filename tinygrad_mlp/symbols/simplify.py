@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..kernels.shapes import reduced
 from ..primitive import TABLE, Primitive
 from .symbol import Symbol
 
@@ -29,7 +29,8 @@ def simplified(
             value = op.forward(*[np.full(1, x.fill) if isinstance(x, Symbol) else x for x in inputs], **params)
         return trace.full(shape, np.asarray(value)[0], dtype)
     if op.name in SHAPING and len(inputs) == 1 and inputs[0].fill is not None and not any(s.fill is None for s in inputs):
-        return trace.full(shape, inputs[0].fill, dtype)
+        fill = inputs[0].fill
+        return trace.full(shape, fill if dtype.kind == "c" else fill.real, dtype)
     if op.elementwise and (slim := without_broadcasts(inputs, shape)) is not None:
         return trace.apply(op, slim, params)
     rule = RULES.get(op.name)
@@ -198,7 +199,7 @@ def reshape(trace: Trace, inputs: tuple[Any, ...], params: Any, shape: tuple[int
         return trace.apply(x.op, (trace.apply(TABLE["reshape"], x.inputs, {"shape": shape, "copy": None}),), {})
     if x.op in (TABLE["sum"], TABLE["max"], TABLE["min"]) and not x.params["keepdims"] and x.params["axis"] is not None:
         before = x.inputs[0].shape
-        axes = normalize_axis_tuple(x.params["axis"], len(before))
+        axes = reduced(x.params["axis"], len(before))
         if shape == tuple(1 if i in axes else n for i, n in enumerate(before)):
             return trace.apply(x.op, x.inputs, {**x.params, "keepdims": True})
     return None
@@ -223,7 +224,7 @@ def permute(trace: Trace, inputs: tuple[Any, ...], params: Any, shape: tuple[int
 
 def permutation(axes: Any, n: int) -> tuple[int, ...]:
     """All axes, none of them negative."""
-    return tuple(reversed(range(n))) if axes is None else tuple(int(a) % n for a in axes)
+    return tuple(reversed(range(n))) if axes is None else tuple(int(a) % n for a in np.atleast_1d(axes))
 
 
 def total(trace: Trace, inputs: tuple[Any, ...], params: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Symbol | None:

@@ -183,8 +183,10 @@ class Trace:
 
     def apply(self, op: Primitive, inputs: Sequence[Any], params: dict[str, Any]) -> Symbol:
         """The Symbol of op(*inputs, **params): one that exists, a simpler one, or a new one."""
-        op = self.swap.get(op, op)
         inputs = tuple(self.lift(op, x) for x in inputs)
+        if op.real:
+            op.refuse_complex(inputs)
+        op = self.swap.get(op, op)
         if not op.elementwise and op.name not in TAKE_NUMBERS:
             inputs = tuple(self.as_array(x) if isinstance(x, Symbol) and x.weak else x for x in inputs)
         if self.inline(op):
