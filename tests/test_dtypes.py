@@ -12,7 +12,7 @@ from dtypes import MORE, faults
 from samples import SAMPLES
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import Tensor, gradients
+from tinygrad_mlp import Tensor, gradients, nn
 from tinygrad_mlp.derivations import elementwise
 from tinygrad_mlp.primitive import COMPOSED, TABLE
 
@@ -146,6 +146,9 @@ MANY: dict[str, Callable[[Any], Any]] = {
     "mse_loss": lambda x: tg.mse_loss(x, np.zeros(N, np.float16)),
     "binary_cross_entropy": lambda x: tg.binary_cross_entropy_with_logits(x, np.zeros(N, np.float16)),
     "cross_entropy": lambda x: tg.cross_entropy(x.reshape(N // 2, 2), np.arange(N // 2) % 2),
+    "cross_entropy of probabilities": lambda x: nn.cross_entropy_probabilities(x.reshape(N // 2, 2), np.arange(N // 2) % 2),
+    "binary_cross_entropy of probabilities": lambda x: nn.binary_cross_entropy(x, np.ones(N)),
+    "l2_penalty": lambda x: nn.l2_penalty([1000 * x], 1e-4),
     "cross_entropy of many classes": lambda x: tg.cross_entropy(x.reshape(1, N), np.array([3])),
 }
 

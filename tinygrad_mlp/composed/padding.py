@@ -126,7 +126,8 @@ def continued(x: Any, axis: int, places: Any, mode: str, reflect_type: str) -> A
     if reflect_type != "odd":
         raise did_you_mean("reflect_type of pad", reflect_type, ("even", "odd"))
     x = x.astype(int) if x.dtype == bool else x
-    signs, ends, growth = (row(v, x, axis) for v in (np.where(turned, -1, 1), np.where(turned, 2, 0), 2 * turn))
+    factors = np.where(turned, -1, 1), np.where(turned, 2, 0), 2 * turn
+    signs, ends, growth = (row(v if x.dtype.kind in "fc" else v.astype(x.dtype), x, axis) for v in factors)
     first, final = x[along(axis, slice(0, 1))], x[along(axis, slice(-1, None))]
     return signs * picked + ends * final + growth * (final - first)
 

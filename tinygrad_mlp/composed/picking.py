@@ -92,6 +92,8 @@ def piecewise(x: Any, /, condlist: Any, funclist: Any, *args: Any, **kw: Any) ->
         raise ShapeError(f"piecewise with {len(conditions)} conditions takes as many functions or one more, not {len(funclist)}")
     result = np.zeros_like(x)
     for condition, f in zip(conditions, funclist, strict=True):
+        if not condition.any():
+            continue
         result = setitem(result, f(x[condition], *args, **kw) if callable(f) else f, index=condition)
     return result
 

@@ -194,6 +194,6 @@ def conv_weight(x: Array, y: Array, *, size: Any, stride: Any, padding: Any, dil
         raise ShapeError(f"conv_weight: x of shape {x.shape} has {counts} windows of {size}, but y has shape {y.shape}")
     w = np.zeros((groups, c // groups * math.prod(size), o // groups), np.result_type(x, y))
     for part, columns in window_columns(x, size, *settings):
-        w += np.matmul(as_matrices(columns, groups, axes), as_matrices(y[part], groups, axes).swapaxes(2, 3)).sum(0)
+        w += np.matmul(as_matrices(columns, groups, axes), as_matrices(y[part], groups, axes).swapaxes(2, 3)).sum(0, dtype=w.dtype)
     # in C's order, as a program has it: sums over all entries (of clip_grad_norm) add in the order of the memory
     return np.ascontiguousarray(w.swapaxes(1, 2).reshape(o, c // groups, *size))
