@@ -29,13 +29,13 @@ def floating(x: Array) -> Array:
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 
-def wide(x: Array) -> Array:
+def wide(x: Any) -> Any:
     """x as it is summed and averaged: floating, and float16, which ends at 65504, as float32."""
     x = floating(x)
     return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
-def narrow(z: Array, dtype: Any) -> Array:
+def narrow(z: Any, dtype: Any) -> Any:
     """z, computed from wide(x), in the dtype that the result has."""
     return z if z.dtype == dtype else z.astype(dtype)
 
