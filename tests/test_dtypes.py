@@ -59,6 +59,7 @@ WRAPPED: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "matrix norm": (lambda x: np.linalg.norm(x, 1), np.full((2, 2), -128, np.int8), 256.0),
     "multi_dot": (lambda x: np.linalg.multi_dot([x, x, np.ones((2, 1))]), np.full((2, 2), 100, np.uint8), [[40000.0]] * 2),
     "softsign": (tg.softsign, np.array([255], np.uint8), [255 / 256]),
+    "softplus": (tg.softplus, np.array([1], np.int8), [np.log1p(np.e)]),
     "mse_loss": (lambda x: tg.mse_loss(x, x[::-1]), U8, 10000.0),
     "linear": (lambda x: tg.linear(x, np.full((2, 1), 2, np.uint8), np.array([0.5])), U8, [600.5]),
     "modf": (lambda x: np.modf(x)[1], U8, U8.astype(np.float16)),
