@@ -224,13 +224,19 @@ def is_valueless(x: Any) -> bool:
     return getattr(type(x), "_valueless", False)
 
 
-CHANGEABLE = (list, np.ndarray)
+FROZEN = frozenset({list, np.ndarray, *(np.dtype(c).type for c in np.typecodes["AllInteger"])})
+"""The types of parameters that are not kept as they are."""
 
 
 def frozen(name: str, value: Any) -> Any:
-    """A parameter that nobody can change afterwards: axes given as a list, a shift given as an array."""
-    if type(value) not in CHANGEABLE:
+    """A parameter that nobody can change afterwards: axes given as a list, a shift given as an array.
+
+    NumPy's whole numbers become Python's: rules compute −k and 2k, which wrap in small ones.
+    """
+    if type(value) not in FROZEN:
         return value
+    if isinstance(value, np.integer):
+        return int(value)
     return np.array(value) if name == "index" or isinstance(value, np.ndarray) else tuple(value)
 
 

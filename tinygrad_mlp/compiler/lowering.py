@@ -26,6 +26,8 @@ INLINED = {
 
 def mean(x: Any, *, axis: Any, keepdims: bool) -> Any:
     """Σ x / n, as np.mean computes it."""
+    if x.dtype == np.float16:
+        return (np.sum(x, axis=axis, dtype=np.float32, keepdims=keepdims) / count(x, axis)).astype(x.dtype)
     return np.sum(x, axis=axis, keepdims=keepdims) / count(x, axis)
 
 

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import SettingError, ShapeError
+from ..kernels.shapes import floating, narrow
 from ..primitive import composed
 from ..rules import astype, broadcast_to, concat, where
 from .picking import take
 from .shapes import alone_or_all, along, numbers, operand, ravel, real_operand
 
 
-def promoted(value: Any, x: Any) -> Any:
-    """value in the common dtype with x, where a Python number counts as one of the dtype of x."""
-    number = isinstance(value, (int, float, complex))
-    return astype(value, dtype=np.result_type(x.dtype, value if number else operand(value).dtype))
+def common(value: Any, x: Any) -> Any:
+    """The common dtype of value and x, where a Python number counts as one of the dtype of x."""
+    return np.result_type(x.dtype, value if isinstance(value, (int, float, complex)) else operand(value).dtype)
 
 
 # --- differences ------------------------------------------------------------------------------------------------------
@@ -26,19 +26,20 @@ def promoted(value: Any, x: Any) -> Any:
 
 @composed(np.diff)
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
-    """xᵢ₊₁ − xᵢ along axis, n times; ``prepend`` and ``append`` are put before and behind x first."""
+    """xᵢ₊₁ − xᵢ along axis, n times; ``prepend`` and ``append`` are put before and behind x first. Booleans differ or not."""
     x = operand(x)
     if n < 0:
         raise SettingError(f"the order of a difference is 0 or larger, not {n}")
     if n == 0:
         return x  # as in NumPy, without what is put before and behind it
     axis = normalize_axis_index(axis, x.ndim)
-    ends = [None if end is None else promoted(end, x) for end in (prepend, append)]
+    ends = [None if end is None else astype(end, dtype=common(end, x)) for end in (prepend, append)]
     slim = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
     before, after = (end if end is None or end.ndim else broadcast_to(end, shape=slim) for end in ends)
     x = concat([part for part in (before, x, after) if part is not None], axis=axis)
+    minus = np.not_equal if x.dtype == bool else np.subtract
     for _ in range(n):
-        x = x[along(axis, slice(1, None))] - x[along(axis, slice(None, -1))]
+        x = minus(x[along(axis, slice(1, None))], x[along(axis, slice(None, -1))])
     return x
 
 
@@ -64,7 +65,7 @@ def gradient(f: Any, /, *spacing: Any, axis: Any = None, edge_order: int = 1) ->
         raise ShapeError(f"gradient along {len(axes)} axes takes one spacing, or one for each, not {len(spacing)}")
     if edge_order not in (1, 2):
         raise SettingError(f"edge_order is 1 or 2, not {edge_order}")
-    return alone_or_all([slopes(f, a, operand(step), edge_order) for a, step in zip(axes, steps, strict=True)])
+    return alone_or_all([slopes(f, a, floating(operand(step)), edge_order) for a, step in zip(axes, steps, strict=True)])
 
 
 def slopes(f: Any, axis: int, step: Any, edge_order: int) -> Any:
@@ -74,8 +75,8 @@ def slopes(f: Any, axis: int, step: Any, edge_order: int) -> Any:
         raise ShapeError(f"gradient with edge_order={edge_order} takes {edge_order + 1} entries along axis {axis}, not {n}")
     if step.ndim and step.shape != (n,):
         raise ShapeError(f"coordinates of shape {step.shape} do not fit axis {axis} of shape {f.shape}")
-    dtype = f.dtype if f.dtype.kind in "fc" else np.dtype(np.float64)
-    y = np.moveaxis(astype(f, dtype=dtype), axis, -1)
+    f = floating(f)
+    y = np.moveaxis(f, axis, -1)
     steps = diff(step) if step.ndim else broadcast_to(step, shape=(n - 1,))
     d = (y[..., 1:] - y[..., :-1]) / steps  # the slopes between neighbours, of which all others are means
     h, k = steps[:-1], steps[1:]
@@ -84,19 +85,21 @@ def slopes(f: Any, axis: int, step: Any, edge_order: int) -> Any:
     if edge_order == 2:  # half a step further along the straight line through the two nearest slopes
         first = first + (d[..., :1] - d[..., 1:2]) * (h[:1] / (h[:1] + k[:1]))
         last = last + (d[..., -1:] - d[..., -2:-1]) * (k[-1:] / (h[-1:] + k[-1:]))
-    return np.moveaxis(astype(concat([first, inside, last], axis=-1), dtype=dtype), -1, axis)
+    return np.moveaxis(astype(concat([first, inside, last], axis=-1), dtype=f.dtype), -1, axis)
 
 
 @composed(np.unwrap)
 def unwrap(p: Any, /, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
     """Angles without jumps: multiples of the period are added, so that neighbours differ by half a period at most."""
     p = real_operand(p, "unwrap")
+    dtype = np.result_type(p.dtype, period) if p.dtype.kind in "biu" else p.dtype
+    p = floating(p)
     axis = normalize_axis_index(axis, p.ndim)
     step = diff(p, axis=axis)
     turns = np.sign(step) * np.ceil(np.abs(step) / period - 0.5)
     turns = np.where(np.abs(step) < (period / 2 if discont is None else discont), 0, turns)
     start, rest = p[along(axis, slice(0, 1))], p[along(axis, slice(1, None))]
-    return concat([start, rest - period * np.cumulative_sum(turns, axis=axis)], axis=axis)
+    return narrow(concat([start, rest - period * np.cumulative_sum(turns, axis=axis)], axis=axis), dtype)
 
 
 # --- integrals and interpolation ----------------------------------------------------------------------------------------
@@ -106,11 +109,13 @@ def unwrap(p: Any, /, discont: float | None = None, axis: int = -1, *, period: f
 def trapezoid(y: Any, /, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The area under y by the trapezoidal rule: Σ (yᵢ + yᵢ₊₁)(xᵢ₊₁ − xᵢ) / 2."""
     y = operand(y)
+    dtype, y = common(dx if x is None else x, y), floating(y)
     axis = normalize_axis_index(axis, y.ndim)
     if x is not None:
-        x = operand(x)
+        x = floating(operand(x))
         dx = diff(x, axis=axis) if x.ndim > 1 else np.reshape(diff(x), [-1 if a == axis else 1 for a in range(y.ndim)])
-    return np.sum(dx * (y[along(axis, slice(1, None))] + y[along(axis, slice(None, -1))]) / 2, axis=axis)
+    area = np.sum(dx * (y[along(axis, slice(1, None))] + y[along(axis, slice(None, -1))]) / 2, axis=axis)
+    return narrow(area, dtype) if dtype.kind in "fc" else area
 
 
 def piece(x: Any, start: Any, end: Any, low: Any, high: Any) -> Any:
@@ -138,7 +143,7 @@ def interp(x: Any, xp: Any, fp: Any, /, left: Any = None, right: Any = None, per
 
     At a point of xp the slope in x is that of the piece on its right (at the last point: on its left).
     """
-    x, xp, fp = real_operand(x, "interp"), real_operand(xp, "interp"), operand(fp)
+    x, xp, fp = floating(real_operand(x, "interp")), floating(real_operand(xp, "interp")), floating(operand(fp))
     if xp.ndim != 1 or xp.shape != fp.shape or not xp.shape[0]:
         raise ShapeError(f"interp takes points as two vectors of one length, not empty, not shapes {xp.shape} and {fp.shape}")
     if period is not None:
@@ -172,12 +177,17 @@ def polyval(p: Any, x: Any, /) -> Any:
     return value
 
 
+def powers(p: Any, n: int) -> Any:
+    """n … 1, as numbers beside p: in its dtype if that is no whole number."""
+    return np.arange(n, 0, -1).astype(p.dtype if p.dtype.kind in "fc" else int)
+
+
 @composed(np.polyder)
 def polyder(p: Any, /, m: int = 1) -> Any:
     """The coefficients of the m-th derivative of a polynomial."""
     p = operand(p)
     for _ in range(m):
-        p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1).astype(p.dtype)
+        p = p[:-1] * powers(p, p.shape[0] - 1)
     return p
 
 
@@ -187,6 +197,6 @@ def polyint(p: Any, /, m: int = 1, k: Any = None) -> Any:
     p = operand(p)
     constants = np.zeros(m) if k is None else broadcast_to(operand(k), shape=(m,))
     for i in range(m):
-        p = p / np.arange(p.shape[0], 0, -1).astype(p.dtype)
+        p = p / powers(p, p.shape[0])
         p = concat([p, astype(constants[i : i + 1], dtype=p.dtype)], axis=0)
     return p

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import ShapeError
 from ..primitive import composed
-from ..rules import broadcast_to, concat, reshape, scatter
+from ..rules import astype, broadcast_to, concat, reshape, scatter
 from .shapes import along, operand, ravel
 
 # --- joining ----------------------------------------------------------------------------------------------------------
@@ -134,6 +134,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
 
 def diagonal_index(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """Where the diagonal of a matrix lies that is offset to the right."""
+    offset = int(offset)
     i = np.arange(max(0, min(rows + min(offset, 0), columns - max(offset, 0))))
     return i + max(-offset, 0), i + max(offset, 0)
 
@@ -173,7 +174,7 @@ def diag(x: Any, /, k: int = 0) -> Any:
         return diagonal(x, k)
     if x.ndim != 1:
         raise ShapeError(f"diag takes a vector or a matrix, not shape {x.shape}: np.diagonal takes more axes")
-    n = x.shape[0] + abs(k)
+    n = x.shape[0] + abs(int(k))
     return scatter(x, shape=(n, n), index=diagonal_index(n, n, k))
 
 
@@ -192,6 +193,7 @@ def vander(x: Any, /, N: int | None = None, increasing: bool = False) -> Any:
     n = x.shape[0] if N is None else N
     if n < 0:
         raise ShapeError(f"vander makes 0 columns or more, not {n}")
+    x = x if x.dtype.kind in "fc" else astype(x, dtype=np.result_type(x.dtype, int))
     factors = broadcast_to(x[:, None], shape=(x.shape[0], max(n - 1, 0)))
     powers = np.cumulative_prod(factors, axis=1, include_initial=True)[:, :n]
     return powers if increasing else np.flip(powers, axis=1)

@@ -13,8 +13,10 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..errors import ShapeError, UnsupportedError
 from ..kernels.linalg import eigh_shapes, qr_shapes, svd_shapes, unpack
+from ..kernels.shapes import alike, floating
 from ..modes import is_recording
 from ..primitive import TABLE, composed
+from .shapes import operand
 
 INF = float("inf")
 
@@ -111,6 +113,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """
     if x.ndim < 2:
         raise ShapeError(f"matrix_norm takes matrices, not shape {x.shape}")
+    x = floating(x)
     if ord is None or ord in ("fro", "f"):
         return TABLE["linalg.vector_norm"](x, axis=(-2, -1), keepdims=keepdims, ord=2)
     if ord not in ("nuc", 1, -1, 2, -2, INF, -INF):
@@ -171,7 +174,7 @@ def matrix_power(x: Any, /, n: int) -> Any:
         raise np.linalg.LinAlgError(f"only square matrices have powers, not an array of shape {x.shape}")
     if n == 0:
         return np.where(True, np.eye(x.shape[-1], dtype=x.dtype), x)  # x takes part, so that the result has the gradient 0
-    square = TABLE["linalg.inv"](x) if n < 0 else np.positive(x)
+    square = TABLE["linalg.inv"](x) if n < 0 else x if x.dtype == bool else np.positive(x)
     n, power = abs(n), None
     while True:
         if n % 2:
@@ -194,6 +197,7 @@ def multi_dot(arrays: Sequence[Any], /) -> Any:
     ndims = [np.ndim(a) for a in arrays]
     if any(d != 2 for d in ndims[1:-1]) or not {ndims[0], ndims[-1]} <= {1, 2}:
         raise np.linalg.LinAlgError(f"multi_dot() takes matrices, and vectors at its ends, not arrays of {ndims} axes")
+    arrays = alike([operand(a) for a in arrays])
     sizes = [1 if ndims[0] == 1 else np.shape(arrays[0])[0], *[np.shape(a)[0] for a in arrays[1:]]]
     sizes = [sizes[0], np.shape(arrays[0])[-1], *sizes[2:], 1 if ndims[-1] == 1 else np.shape(arrays[-1])[1]]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import ShapeError, did_you_mean
+from ..kernels.shapes import floating
 from ..primitive import composed
 from ..rules import astype, concat, windows
 from .shapes import along, operand
@@ -95,10 +96,11 @@ def statistic_borders(x: Any, axis: int, widths: tuple[int, int], counts: Any, m
 
 def ramps(x: Any, axis: int, widths: tuple[int, int], ends: Any) -> list[Any]:
     """The borders that go in equal steps from the edges of x to the values at the ends."""
+    y, end = floating(x), floating(ends)
     borders = []
     for n, edge in enumerate((slice(0, 1), slice(-1, None))):
-        steps = row(np.arange(widths[n]) / max(widths[n], 1), x, axis).astype(x.dtype if x.dtype.kind in "fc" else float)
-        ramp = ends[n] + (x[along(axis, edge)] - ends[n]) * steps
+        steps = row(np.arange(widths[n]) / max(widths[n], 1), x, axis).astype(y.dtype)
+        ramp = end[n] + (y[along(axis, edge)] - end[n]) * steps
         ramp = np.floor(ramp) if x.dtype.kind in "iu" else ramp
         borders.append(ramp if n == 0 else np.flip(ramp, axis=axis))
     return borders
@@ -124,7 +126,9 @@ def continued(x: Any, axis: int, places: Any, mode: str, reflect_type: str) -> A
         return picked
     if reflect_type != "odd":
         raise did_you_mean("reflect_type of pad", reflect_type, ("even", "odd"))
-    signs, ends, growth = (row(v, x, axis) for v in (np.where(turned, -1, 1), np.where(turned, 2, 0), 2 * turn))
+    x = x.astype(int) if x.dtype == bool else x
+    factors = np.where(turned, -1, 1), np.where(turned, 2, 0), 2 * turn
+    signs, ends, growth = (row(v if x.dtype.kind in "fc" else v.astype(x.dtype), x, axis) for v in factors)
     first, final = x[along(axis, slice(0, 1))], x[along(axis, slice(-1, None))]
     return signs * picked + ends * final + growth * (final - first)
 

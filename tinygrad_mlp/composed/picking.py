@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, did_you_mean
+from ..kernels.shapes import floating
 from ..primitive import composed, is_valueless
 from ..rules import astype, broadcast_to, concat, reshape, scatter, setitem, where
 from .shapes import along, flat_or, numbers, operand
@@ -70,9 +71,12 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """For each entry the first choice whose condition is true, or the default."""
     if len(condlist) != len(choicelist):
         raise ShapeError(f"select takes as many choices as conditions, not {len(choicelist)} and {len(condlist)}")
-    result = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        result = where(condition, choice, result)
+    choices = [operand(c) for c in choicelist]
+    number = isinstance(default, (int, float, complex))
+    dtype = np.result_type(*[c.dtype for c in choices], default if number else operand(default).dtype)
+    result: Any = default if number and not choices else astype(default, dtype=dtype)
+    for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
+        result = where(condition, astype(choice, dtype=dtype), result)
     return result
 
 
@@ -88,6 +92,8 @@ def piecewise(x: Any, /, condlist: Any, funclist: Any, *args: Any, **kw: Any) ->
         raise ShapeError(f"piecewise with {len(conditions)} conditions takes as many functions or one more, not {len(funclist)}")
     result = np.zeros_like(x)
     for condition, f in zip(conditions, funclist, strict=True):
+        if not condition.any():
+            continue
         result = setitem(result, f(x[condition], *args, **kw) if callable(f) else f, index=condition)
     return result
 
@@ -99,7 +105,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     counts = np.bincount(numbers, minlength=minlength)
     if weights is None:
         return counts
-    values = operand(weights)
+    values = floating(operand(weights))
     if values.shape != numbers.shape:
         raise ShapeError(f"bincount takes a weight for each number, not shapes {values.shape} and {numbers.shape}")
     return scatter(values, shape=counts.shape, index=numbers)
@@ -237,7 +243,7 @@ def insert(x: Any, /, obj: Any, values: Any, axis: int | None = None) -> Any:
     x, axis = flat_or(x, axis)
     n = x.shape[axis]
     index = np.arange(*obj.indices(n)) if isinstance(obj, slice) else np.asarray(obj)
-    index = np.flatnonzero(index) if index.dtype == bool else index
+    index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.intp, casting="same_kind" if index.size else "unsafe")
     new = operand(values)
     if index.size == 1:  # one place, any number of entries
         if not -n <= index.item() <= n:
@@ -247,7 +253,6 @@ def insert(x: Any, /, obj: Any, values: Any, axis: int | None = None) -> Any:
         count = new.shape[axis]
         index = np.repeat(index.reshape(1), count)
     else:
-        index = index.astype(np.intp) if not index.size else index
         count = index.size
     new = broadcast_to(new, shape=(*x.shape[:axis], count, *x.shape[axis + 1 :]))
     order = np.insert(np.arange(n), index, np.arange(n, n + count))

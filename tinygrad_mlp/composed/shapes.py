@@ -91,6 +91,7 @@ def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | No
 @composed(np.flip)
 def flip(x: Any, /, *, axis: Any = None) -> Any:
     """The entries in the opposite order along one axis, several, or all."""
+    x = operand(x)
     axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     return x[tuple(slice(None, None, -1) if n in axes else slice(None) for n in range(x.ndim))]
 

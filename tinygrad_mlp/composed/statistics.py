@@ -10,6 +10,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..derivations.elementwise import conjugate
 from ..errors import SettingError, ShapeError, did_you_mean
+from ..kernels.shapes import floating, narrow, wide
 from ..primitive import TABLE, composed
 from ..rules import astype, broadcast_to, permute_dims, reshape, where
 from .picking import sort, take_along_axis
@@ -31,6 +32,8 @@ def average(x: Any, /, axis: Any = None, weights: Any = None, returned: bool = F
         mean = np.mean(x, axis=axes, keepdims=keepdims)
         return (mean, np.full_like(mean, math.prod(x.shape[a] for a in axes))) if returned else mean
     w = operand(weights)
+    dtype = np.result_type(floating(x).dtype, w.dtype)
+    x, w = wide(x), wide(w)
     if w.shape != x.shape:
         if axis is None or w.shape != tuple(x.shape[a] for a in (axis if isinstance(axis, tuple) else (axis,))):
             raise ShapeError(f"weights of shape {w.shape} do not fit an average over axis {axis} of shape {x.shape}")
@@ -39,7 +42,7 @@ def average(x: Any, /, axis: Any = None, weights: Any = None, returned: bool = F
     total = np.sum(w, axis=axes, keepdims=keepdims)
     if np.any(total == 0):
         raise ZeroDivisionError("the weights of an average sum to zero")
-    mean = np.sum(x * w, axis=axes, keepdims=keepdims) / total
+    mean = narrow(np.sum(x * w, axis=axes, keepdims=keepdims) / total, dtype)
     return (mean, np.broadcast_to(astype(total, dtype=mean.dtype), mean.shape)) if returned else mean
 
 
@@ -89,9 +92,10 @@ def median(x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
     y, shape, kept = together(x, axis)
     if not y.shape[-1]:
         return np.mean(x, axis=axis, keepdims=keepdims)  # NaN, with NumPy's warning
-    s = sort(y)
+    s = sort(wide(y))
     value = middle(s, np.full((*shape, 1), s.shape[-1]))
-    return reshape(np.where(np.isnan(s[..., -1]), s[..., -1], value), shape=kept if keepdims else shape)
+    value = np.where(np.isnan(s[..., -1]), s[..., -1], value)
+    return reshape(narrow(value, floating(y).dtype), shape=kept if keepdims else shape)
 
 
 @composed(np.nanmedian)
@@ -100,7 +104,7 @@ def nanmedian(x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
     y, shape, kept = together(x, axis)
     if not y.shape[-1]:
         return np.mean(x, axis=axis, keepdims=keepdims)  # NaN, with NumPy's warning
-    return reshape(middle(*without_nan(y)), shape=kept if keepdims else shape)
+    return reshape(narrow(middle(*without_nan(wide(y))), floating(y).dtype), shape=kept if keepdims else shape)
 
 
 INTERPOLATING = {
@@ -134,10 +138,12 @@ def quantiles(s: Any, count: Any, q: Any, method: str) -> Any:
         halves = np.asarray(np.searchsorted(np.arange(n - 1) + 0.5, place, side="left"))
         nearest = halves + (np.asarray(place == halves + 0.5) & (halves % 2 == 1))  # halves go to even numbers
         low, high = {"lower": (below, below), "higher": (above, above), "nearest": (nearest, nearest)}.get(method, (below, above))
-        return take_along_axis(s, low) if low is high else (take_along_axis(s, low) + take_along_axis(s, high)) / 2
+        if low is high:
+            return take_along_axis(s, low)
+        return narrow((take_along_axis(wide(s), low) + take_along_axis(wide(s), high)) / 2, floating(s).dtype)
+    dtype, s = floating(s).dtype, wide(s)
     low, high = take_along_axis(s, below), take_along_axis(s, np.minimum(below + 1, np.maximum(count - 1, 0)))
-    fraction = astype(place - below, dtype=s.dtype if s.dtype.kind == "f" else np.float64)
-    return low + (high - low) * fraction
+    return narrow(low + (high - low) * astype(place - below, dtype=s.dtype), dtype)
 
 
 def arranged(x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: bool) -> Any:
@@ -152,6 +158,7 @@ def arranged(x: Any, q: Any, axis: Any, method: str, keepdims: bool, skip_nan: b
         return broadcast_to(nothing, shape=(*q.shape, *nothing.shape))
     if not y.shape[-1]:
         raise ShapeError(f"the quantiles of no entries are not defined: axis {axis} of shape {np.shape(x)} is empty")
+    skip_nan = skip_nan and y.dtype.kind == "f"
     s, count = without_nan(y) if skip_nan else (sort(y), np.full((*shape, 1), y.shape[-1]))
     value = quantiles(s, count, ravel(q), method)
     value = value if skip_nan else np.where(np.isnan(s[..., -1:]), s[..., -1:], value)
@@ -198,7 +205,7 @@ def counted(x: Any, axis: Any, keepdims: bool = False) -> Any:
 
 def divided(x: Any, n: Any) -> Any:
     """x / n, and NaN where n is not positive: where there is nothing to divide."""
-    size = np.where(n > 0, n, 1).astype(np.result_type(x.dtype, np.float16))
+    size = np.where(n > 0, n, 1).astype(x.dtype)
     return where(n > 0, x / size, np.nan)
 
 
@@ -229,30 +236,38 @@ def nancumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
 @composed(np.nanmean)
 def nanmean(x: Any, /, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The mean of the entries that are not NaN."""
-    return divided(nansum(x, axis=axis, keepdims=keepdims), counted(x, axis, keepdims))
+    x = operand(x)
+    return narrow(divided(nansum(wide(x), axis=axis, keepdims=keepdims), counted(x, axis, keepdims)), floating(x).dtype)
+
+
+def size_dtype(x: Any) -> Any:
+    """The dtype of |x|, as a floating number."""
+    return np.finfo(floating(x).dtype).dtype
 
 
 def deviations(x: Any, axis: Any) -> Any:
     """The distances from the mean of the entries that are not NaN, 0 for NaN."""
-    x = operand(x)
     return where(np.isnan(x), 0, x - nanmean(x, axis, keepdims=True))
 
 
 @composed(np.nanvar)
 def nanvar(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = False) -> Any:
     """Σ |xᵢ − μ|² / (n − correction) of the entries that are not NaN."""
-    d = deviations(x, axis)
+    x = operand(x)
+    d = deviations(wide(x), axis)
     squares = np.real(conjugate(d) * d)
-    return divided(np.sum(squares, axis=axis, keepdims=keepdims), counted(x, axis, keepdims) - correction)
+    variance = divided(np.sum(squares, axis=axis, keepdims=keepdims), counted(x, axis, keepdims) - correction)
+    return narrow(variance, size_dtype(x))
 
 
 @composed(np.nanstd)
 def nanstd(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = False) -> Any:
     """The square root of the variance, as a norm, which has the slope 0 where all entries are equal."""
-    d = deviations(x, axis)
+    x = operand(x)
+    d = deviations(wide(x), axis)
     norm = TABLE["linalg.vector_norm"](d, axis=axis if d.ndim else None, keepdims=keepdims)
     n = counted(x, axis, keepdims) - correction
-    return divided(norm, np.sqrt(np.maximum(n, 0)))
+    return narrow(divided(norm, np.sqrt(np.maximum(n, 0))), size_dtype(x))
 
 
 @composed(np.nanmax)
@@ -297,26 +312,27 @@ def cov(
         rows.append(np.permute_dims(v) if not rowvar and (np.ndim(x) > 1 if given is x else v.shape[0] != 1) else v)
     v = np.concatenate(rows, axis=0)
     less = (0 if bias else 1) if correction is None else correction
-    dtype = v.dtype if v.dtype.kind in "fc" else np.float64
-    weights = [astype(operand(w), dtype=dtype) for w in (fweights, aweights) if w is not None]
+    dtype, v = floating(v).dtype, wide(v)
+    weights = [astype(operand(w), dtype=v.dtype) for w in (fweights, aweights) if w is not None]
     if not weights:
         deviation = v - np.mean(v, axis=1, keepdims=True)
-        return np.squeeze(deviation @ conjugate(deviation).mT / max(v.shape[1] - less, 0))
+        return narrow(np.squeeze(deviation @ conjugate(deviation).mT / max(v.shape[1] - less, 0)), dtype)
     w = weights[0] if len(weights) == 1 else weights[0] * weights[1]
     mean, total = average(v, axis=1, weights=w, returned=True)
     deviation = v - mean[:, None]
     n = total[0] - less if aweights is None else total[0] - less * np.sum(w * weights[-1]) / total[0]
-    return np.squeeze((deviation * w) @ conjugate(deviation).mT / np.maximum(np.real(n), 0))
+    return narrow(np.squeeze((deviation * w) @ conjugate(deviation).mT / np.maximum(np.real(n), 0)), dtype)
 
 
 @composed(np.corrcoef)
 def corrcoef(x: Any, y: Any = None, /, rowvar: bool = True) -> Any:
     """The covariances divided by both standard deviations, between −1 and 1."""
-    c = cov(x, y, rowvar)
+    dtype = np.result_type(*[floating(operand(v)).dtype for v in (x, y) if v is not None])
+    c = cov(wide(x), None if y is None else wide(y), rowvar)
     if c.ndim == 0:
-        return c / c
+        return narrow(c / c, dtype)
     deviation = np.sqrt(np.real(np.diagonal(c)))
     r = c / deviation[:, None] / deviation
     if r.dtype.kind == "c":
         return np.clip(np.real(r), -1, 1) + 1j * np.clip(np.imag(r), -1, 1)
-    return np.clip(r, -1, 1)
+    return narrow(np.clip(r, -1, 1), dtype)

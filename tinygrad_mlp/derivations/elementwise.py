@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.shapes import floating
+
 
 def conjugate(x: Any) -> Any:
     """The complex conjugate; a real x itself, not a copy."""
@@ -35,7 +37,7 @@ def power_dx(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 def power_dy(g: Any, z: Any, x: Any, y: Any) -> Any:
     """z = xʸ  ⇒  ȳ = g · xʸ log x, and 0 at x = 0 for y ≥ 0 (the limit for y > 0). NaN for x < 0: no real derivative."""
-    return g * (z * np.log(np.where(x == 0, 1, x)))
+    return g * (z * np.log(floating(np.where(x == 0, 1, x))))
 
 
 def sign_dx(g: Any, z: Any, x: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.shapes import alike
 from ..primitive import TABLE
 
 
@@ -48,7 +49,7 @@ def einsum_dx(g: Any, xs: Sequence[Any], subscripts: str, i: int) -> Any:
     mine, others = labels[i], [*labels[:i], *labels[i + 1 :]]
     unique = "".join(dict.fromkeys(mine))
     kept = "".join(label for label in unique if label in out or any(label in other for other in others))
-    gx = np.einsum(",".join([out, *others]) + "->" + kept, g, *xs[:i], *xs[i + 1 :], optimize=True)
+    gx = np.einsum(",".join([out, *others]) + "->" + kept, *alike([g, *xs[:i], *xs[i + 1 :]]), optimize=True)
     sizes = {label: xs[i].shape[mine.index(label)] for label in unique}
     gx = np.expand_dims(gx, tuple(n for n, label in enumerate(unique) if label not in kept))
     full = tuple(max(m, sizes[label]) for m, label in zip(gx.shape, unique, strict=True))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.shapes import count, over, reduced, unreduce
+from ..kernels.shapes import count, over, reduced, unreduce, wide
 from ..primitive import TABLE
 from .elementwise import conjugate, ratio
 
@@ -23,6 +23,7 @@ def extremum_dx(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 def var_slope(x: Any, axis: Any, correction: float) -> Any:
     """v = Σ |xᵢ − μ|² / (n − c)  ⇒  ∂v/∂xᵢ = 2 (xᵢ − μ)* / (n − c); the path through μ adds Σ (xᵢ − μ) = 0."""
+    x = wide(x)  # the slopes are small numbers
     deviation = x - np.mean(x, axis=axis, keepdims=True)
     return over(2 * conjugate(deviation), count(x, axis) - correction)
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..errors import SettingError, did_you_mean, require
-from .shapes import Array, Axis, floating, largest, total
+from .shapes import Array, Axis, floating, largest, narrow, total, wide
 
 SQRT_HALF, SQRT_TWO_OVER_PI, CUBIC = math.sqrt(0.5), math.sqrt(2 / math.pi), 0.044715  # of gelu; the last for its tanh form
 
@@ -39,7 +39,7 @@ def softplus(x: Array) -> Array:
 
     Of a complex x the principal logarithm: with e the smaller one of eˣ and e⁻ˣ, max(Re x, 0) + log |1 + e| + i arg(1 + eˣ).
     """
-    x = x if hasattr(x, "dtype") else np.asarray(x)
+    x = floating(x)
     if x.dtype.kind != "c":
         return np.logaddexp(x, 0)
     e = np.exp(falling(x))
@@ -52,26 +52,26 @@ def softplus(x: Array) -> Array:
 
 def softmax(x: Array, *, axis: Axis) -> Array:
     """exp(xᵢ) / Σⱼ exp(xⱼ), the maximum of each row subtracted first (the quotient is the same, the range is safe)."""
-    x = floating(x)
+    given, x = floating(x), wide(x)
     e = np.exp(x - largest(x, axis=axis, keepdims=True))
-    return e / total(e, axis=axis, keepdims=True)
+    return narrow(e / total(e, axis=axis, keepdims=True), given.dtype)
 
 
 def log_softmax(x: Array, *, axis: Axis) -> Array:
     """(x − m) − log Σ exp(x − m), m the row's maximum; never x − logsumexp(x), which cancels for large x."""
-    x = floating(x)
+    given, x = floating(x), wide(x)
     shifted = x - largest(x, axis=axis, keepdims=True).real
-    return shifted - np.log(total(np.exp(shifted), axis=axis, keepdims=True))
+    return narrow(shifted - np.log(total(np.exp(shifted), axis=axis, keepdims=True)), given.dtype)
 
 
 def logsumexp(x: Array, *, axis: Axis, keepdims: bool) -> Array:
     """log Σ exp(x), shifted by the row's maximum where that is finite (a row of −inf gives −inf)."""
-    x = floating(x)
+    given, x = floating(x), wide(x)
     m = largest(x, axis=axis, keepdims=True)
     m = np.where(np.isfinite(m), m, np.zeros_like(m)).real  # shifted by a real number, a complex logarithm stays the principal one
     with np.errstate(divide="ignore"):  # log 0 = −inf is the answer for a row of −inf
         z = np.log(total(np.exp(x - m), axis=axis, keepdims=True)) + m
-    return z if keepdims else np.squeeze(z, axis=axis)
+    return narrow(z if keepdims else np.squeeze(z, axis=axis), given.dtype)
 
 
 def elu(x: Array, *, alpha: float) -> Array:
@@ -94,6 +94,7 @@ def log_sigmoid(x: Array) -> Array:
 
 def softsign(x: Array) -> Array:
     """x / (1 + |x|)."""
+    x = floating(x)
     return x / (1 + np.abs(x))
 
 

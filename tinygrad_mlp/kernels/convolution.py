@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SettingError, ShapeError, TensorTypeError
-from .shapes import Array
+from .shapes import Array, alike
 from .windows import Lengths, between, per_axis, window_counts, window_places, window_settings
 
 COLUMNS = 1 << 18
@@ -110,7 +110,7 @@ def with_bias(z: Array, b: Array | None) -> Array:
 
 def conv(x: Array, w: Array, b: Array | None = None, *, stride: Any, padding: Any, dilation: Any, groups: int) -> Array:
     """z_not = b_o + Σ_c,k w_ock x_n,c,(t · stride + k · dilation − padding), what neural networks call convolution."""
-    x, w = np.asarray(x), np.asarray(w)
+    x, w, *_ = alike([np.asarray(v) for v in (x, w, b) if v is not None])
     check_channels("conv", x, w, groups, 1)
     axes = x.ndim - 2
     settings = window_settings(axes, stride, padding, dilation)
@@ -130,7 +130,7 @@ def conv_transpose(
     x: Array, w: Array, b: Array | None = None, *, stride: Any, padding: Any, output_padding: Any, dilation: Any, groups: int
 ) -> Array:
     """The transpose of conv: each entry of x adds w, times itself, to a window of the result; b is added at the end."""
-    x, w = np.asarray(x), np.asarray(w)
+    x, w, *_ = alike([np.asarray(v) for v in (x, w, b) if v is not None])
     check_channels("conv_transpose", x, w, groups, 0)
     axes, counts, size = x.ndim - 2, x.shape[2:], w.shape[2:]
     channels = w.shape[1] * groups
@@ -194,6 +194,6 @@ def conv_weight(x: Array, y: Array, *, size: Any, stride: Any, padding: Any, dil
         raise ShapeError(f"conv_weight: x of shape {x.shape} has {counts} windows of {size}, but y has shape {y.shape}")
     w = np.zeros((groups, c // groups * math.prod(size), o // groups), np.result_type(x, y))
     for part, columns in window_columns(x, size, *settings):
-        w += np.matmul(as_matrices(columns, groups, axes), as_matrices(y[part], groups, axes).swapaxes(2, 3)).sum(0)
+        w += np.matmul(as_matrices(columns, groups, axes), as_matrices(y[part], groups, axes).swapaxes(2, 3)).sum(0, dtype=w.dtype)
     # in C's order, as a program has it: sums over all entries (of clip_grad_norm) add in the order of the memory
     return np.ascontiguousarray(w.swapaxes(1, 2).reshape(o, c // groups, *size))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .shapes import Array, floating
+from .shapes import Array, floating, wide
 
 LN2, LN10, DEGREE = math.log(2), math.log(10), math.pi / 180
 
@@ -41,7 +41,7 @@ def sinc_slope(x: Array, *, order: int) -> Array:
     With y = πx and sₙ the n-th derivative of sin(y) / y: y sₙ = sin(y + nπ/2) − n sₙ₋₁, which cancels for small y; there the
     power series sₙ = Σₖ (−1)ᵏ (2k)! / ((2k − n)! (2k + 1)!) y²ᵏ⁻ⁿ is summed (14 terms reach 1e-16 for |y| ≤ n + 2 and n ≤ 4).
     """
-    y = np.pi * floating(x)
+    y = np.pi * wide(x)
     near = np.abs(y) < order + 1.5
     small, large = np.where(near, y, 0), np.where(near, 1, y)
     s = np.sin(large) / large
@@ -51,4 +51,4 @@ def sinc_slope(x: Array, *, order: int) -> Array:
     for m in range((order + 1) // 2, (order + 1) // 2 + 16 + 2 * order):
         factor = (-1) ** m * math.factorial(2 * m) / (math.factorial(2 * m - order) * math.factorial(2 * m + 1))
         series = series + factor * small ** (2 * m - order)
-    return np.asarray(np.where(near, series, s) * math.pi**order, y.dtype)
+    return np.asarray(np.where(near, series, s) * math.pi**order, floating(x).dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ShapeError, did_you_mean
-from .shapes import Array, floating, largest, total
+from .shapes import Array, floating, largest, narrow, total, wide
 
 
 def divisor(reduction: str, n: int) -> int:
@@ -63,11 +63,11 @@ def one_hot(y: Any, classes: int) -> Any:
 def cross_entropy(x: Array, y: Array, *, reduction: str) -> Array:
     """−Σᵢ log softmax(xᵢ)[yᵢ], divided by the number of rows for the mean."""
     check_labels(y, x.shape)
-    x = floating(x)
+    given, x = floating(x), wide(x)
     shifted = x - largest(x, axis=-1, keepdims=True)
     picked = shifted[(*np.indices(y.shape, sparse=True), y)] if y.ndim != 1 else shifted[np.arange(y.size), y]
     losses = np.log(total(np.exp(shifted), axis=-1)) - picked
-    return total(losses, axis=None) / divisor(reduction, y.size)
+    return narrow(total(losses, axis=None) / divisor(reduction, y.size), given.dtype)
 
 
 def binary_cross_entropy_with_logits(x: Array, y: Array, *, reduction: str) -> Array:
@@ -75,10 +75,11 @@ def binary_cross_entropy_with_logits(x: Array, y: Array, *, reduction: str) -> A
     check_targets(x, y)
     x = floating(x)
     losses = np.maximum(x, 0) - x * y + np.log1p(np.exp(-np.abs(x)))
-    return total(losses, axis=None) / divisor(reduction, losses.size)
+    return narrow(total(wide(losses), axis=None) / divisor(reduction, losses.size), losses.dtype)
 
 
 def mse_loss(x: Array, y: Array, *, reduction: str) -> Array:
     """Σ (x − y)², divided by the number of entries for the mean."""
     check_targets(x, y)
-    return total(np.square(x - y), axis=None) / divisor(reduction, x.size)
+    difference = floating(x) - y
+    return narrow(total(np.square(wide(difference)), axis=None) / divisor(reduction, difference.size), difference.dtype)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from .shapes import Array
+from .shapes import Array, alike
 
 
 def linear(x: Array, w: Array, b: Array) -> Array:
     """x @ w + b; the sum is done in the product's own memory."""
     z = x @ w
-    return np.add(z, b, out=z) if type(z) is np.ndarray and np.result_type(z, b) == z.dtype else z + b
+    if type(z) is np.ndarray and np.result_type(z, b) == z.dtype:
+        return np.add(z, b, out=z)
+    if z.dtype.kind not in "fc":
+        x, w, b = alike([x, w, b])
+        z = x @ w
+    return z + b
 
 
 def vecdot(x: Array, y: Array, *, axis: int) -> Array:
@@ -20,7 +25,7 @@ def vecdot(x: Array, y: Array, *, axis: int) -> Array:
 
 def einsum(*xs: Array, subscripts: str) -> Array:
     """Σ Π X over the labels that are not in the result; two and more factors in the best order, through the BLAS."""
-    return np.einsum(subscripts, *xs, optimize=len(xs) > 1)
+    return np.einsum(subscripts, *alike(xs), optimize=len(xs) > 1)
 
 
 def convolve(x: Array, y: Array, *, mode: str) -> Array:

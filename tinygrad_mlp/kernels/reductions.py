@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from .shapes import Array
+from .shapes import Array, floating, narrow, wide
 
 
 def vector_norm(x: Array, *, axis: Any, keepdims: bool, ord: float) -> Array:
     """(Σ |x|ᵖ)^(1/p). Where the squares over- or underflow, the entries are divided by the largest first."""
+    given, x = floating(x), wide(x)
     with np.errstate(over="ignore", under="ignore"):  # then it is done again
         z = np.asarray(np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord))
     if ord != 2 or not x.size or bool(np.all(np.isfinite(z) & (z > 1e-100))):
-        return z
+        return narrow(z, given.real.dtype)
     largest = np.max(np.abs(x), axis=axis, keepdims=True)
     scale = np.where(np.isfinite(largest) & (largest > 0), largest, 1)
     again = np.linalg.vector_norm(x / scale, axis=axis, keepdims=True, ord=ord) * scale
-    return np.reshape(again, z.shape).astype(z.dtype)
+    return np.reshape(again, z.shape).astype(given.real.dtype)
 
 
 def cumulative_sum(x: Array, *, axis: int | None, dtype: Any, include_initial: bool) -> Array:

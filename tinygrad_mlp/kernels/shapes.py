@@ -29,6 +29,23 @@ def floating(x: Array) -> Array:
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 
+def wide(x: Any) -> Any:
+    """x as it is summed and averaged: floating, and float16, which ends at 65504, as float32."""
+    x = floating(x)
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def narrow(z: Any, dtype: Any) -> Any:
+    """z, computed from wide(x), in the dtype that the result has."""
+    return z if z.dtype == dtype else z.astype(dtype)
+
+
+def alike(xs: Sequence[Any]) -> Sequence[Any]:
+    """The factors of a product, whole numbers in its dtype: two small ones might be multiplied first, and wrap."""
+    dtype = np.result_type(*[x.dtype for x in xs])
+    return [x if x.dtype.kind in "fc" else narrow(x, dtype) for x in xs]
+
+
 def getitem(x: Array, *, index: Any) -> Array:
     """x[index], every kind of index that NumPy knows."""
     return x[index]
@@ -79,8 +96,8 @@ def count(x: Any, axis: Axis) -> int:
 
 
 def over(g: Any, n: float) -> Any:
-    """g / n; float16 ends at 65504, so larger counts are multiplied by their inverse there."""
-    return g * (1 / n) if n > 65504 and g.dtype == np.float16 else g / n
+    """g / n, also for an n that float16 cannot hold."""
+    return narrow(wide(g) / n, g.dtype) if n > 65504 else g / n
 
 
 def inverse(axes: Sequence[int] | int | None) -> tuple[int, ...] | int | None:
@@ -122,7 +139,7 @@ def triu(x: Array, *, k: int) -> Array:
 
 def opposite(shift: Any) -> Any:
     """The shift that undoes shift, a number or one for each axis."""
-    return tuple(-s for s in shift) if isinstance(shift, (tuple, list)) else -shift
+    return -int(shift) if np.ndim(shift) == 0 else tuple(-int(s) for s in shift)
 
 
 def setitem(x: Array, y: Array, *, index: Any) -> Array:

@@ -15,6 +15,7 @@ from .. import rules
 from ..errors import DataError, ShapeError, TensorTypeError, did_you_mean
 from ..graph import CLOCK, mark_call
 from ..kernels.losses import check_labels, check_targets, divisor
+from ..kernels.shapes import floating, narrow, wide
 from ..modes import MODES
 from ..operand import Operand
 from ..primitive import COMPLEX_STEP
@@ -107,8 +108,8 @@ def cross_entropy_probabilities(p: Any, labels: Any, *, eps: float = EPS, reduct
     """
     p, y = operand(p), plain_labels(labels)
     check_labels(y, np.shape(p))
-    picked = rules.getitem(p, index=(*np.indices(y.shape, sparse=True), y))
-    return -rules.sum(rules.log(picked + float(eps))) / divisor(reduction, y.size)
+    picked = rules.getitem(wide(p), index=(*np.indices(y.shape, sparse=True), y))
+    return narrow(-rules.sum(rules.log(picked + float(eps))) / divisor(reduction, y.size), floating(p).dtype)
 
 
 def binary_cross_entropy_with_logits(logits: Any, targets: Any, *, reduction: str = "mean") -> Any:
@@ -139,8 +140,9 @@ def binary_cross_entropy(p: Any, targets: Any, *, eps: float = EPS, reduction: s
     y = shares(targets, p)
     check_targets(p, y)
     eps = float(eps)  # a NumPy float64 would turn float32 into float64
+    dtype, p = np.result_type(floating(p).dtype, y.dtype), wide(p)
     terms = y * rules.log(p + eps) + (1 - y) * rules.log(1 - p + eps)
-    return -rules.sum(terms) / divisor(reduction, int(np.prod(np.shape(p))))
+    return narrow(-rules.sum(terms) / divisor(reduction, int(np.prod(np.shape(p)))), dtype)
 
 
 def mse_loss(predictions: Any, targets: Any, *, reduction: str = "mean") -> Any:
@@ -168,7 +170,8 @@ def l2_penalty(parameters: Iterable[Tensor], l2: float) -> Any:
     penalty: Any = None
     start = next(CLOCK)
     for w in parameters:
-        term = rules.sum(rules.square(w if w.dtype.kind != "c" else rules.abs(w))) * (float(l2) / 2)
+        size = rules.abs(w) if w.dtype.kind == "c" else wide(w)
+        term = narrow(rules.sum(rules.square(size)) * (float(l2) / 2), np.finfo(w.dtype).dtype)
         penalty = term if penalty is None else penalty + term
     if penalty is None:
         raise ShapeError("l2_penalty() needs at least one tensor")

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..derivations import activations as d
 from ..kernels import activations as k
-from ..kernels.shapes import unreduce
+from ..kernels.shapes import unreduce, wide
 from ..primitive import primitive
 
 # fmt: off
@@ -28,7 +28,7 @@ erfc        = primitive("erfc",        k.erfc,          lambda g, z, x: -g * (d.
 gelu        = primitive("gelu",        k.gelu,          lambda g, z, x, *, approximate: g * d.gelu_slope(x, approximate),
                         elementwise=True, approximate="none")
 softmax     = primitive("softmax",     k.softmax,       lambda g, z, x, *, axis: z * (g - np.sum(g * z, axis=axis, keepdims=True)), axis=-1)
-log_softmax = primitive("log_softmax", k.log_softmax,   lambda g, z, x, *, axis: g - np.exp(z) * np.sum(g, axis=axis, keepdims=True), axis=-1)
+log_softmax = primitive("log_softmax", k.log_softmax,   lambda g, z, x, *, axis: g - np.exp(z) * np.sum(wide(g), axis=axis, keepdims=True), axis=-1)
 logsumexp   = primitive("logsumexp",   k.logsumexp,     lambda g, z, x, *, axis, keepdims: unreduce(g, x, axis, keepdims) * softmax(x, axis=axis),
                         axis=None, keepdims=False)
 # fmt: on

@@ -9,6 +9,7 @@ from ..derivations import elementwise as d
 from ..derivations.elementwise import conjugate, ratio
 from ..kernels import elementwise as k
 from ..kernels.elementwise import DEGREE, LN2, LN10
+from ..kernels.shapes import floating
 from ..primitive import Primitive, primitive
 from .activations import sigmoid
 
@@ -138,6 +139,6 @@ heaviside   = primitive("heaviside",   np.heaviside,    lambda g, z, x, y: np.ze
                                                         lambda g, z, x, y: np.where(x == 0, g, 0), kink="0 in x at the jump")
 nextafter   = primitive("nextafter",   np.nextafter,    lambda g, z, x, y: g,
                                                         lambda g, z, x, y: np.zeros_like(g))
-ldexp       = primitive("ldexp",       np.ldexp,        lambda g, z, x, n: g * np.exp2(n),
+ldexp       = primitive("ldexp",       np.ldexp,        lambda g, z, x, n: g * np.exp2(floating(n)),
                                                         None)
 # fmt: on

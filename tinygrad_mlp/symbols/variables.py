@@ -16,6 +16,7 @@ from typing import Any
 __all__ = ["kernel_variable", "stores", "variables_of"]
 
 KERNELS = str(Path(__file__).parent.parent / "kernels")
+CONVERSIONS = ("floating", "wide", "narrow")
 
 
 @functools.lru_cache(maxsize=256)
@@ -50,7 +51,7 @@ def kernel_variable() -> str:
     """What the forward function that is being read with Symbols will call the result of its running line; empty if nothing."""
     frame = sys._getframe(1)
     while frame.f_back is not None:
-        if frame.f_code.co_filename.startswith(KERNELS) and frame.f_code.co_name != "floating":
+        if frame.f_code.co_filename.startswith(KERNELS) and frame.f_code.co_name not in CONVERSIONS:
             return stores(frame.f_code).get(frame.f_lasti, "")
         frame = frame.f_back
     return ""
