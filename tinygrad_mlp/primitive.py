@@ -64,6 +64,8 @@ class Primitive:
     elementwise : whether each entry of the result depends on one entry of each input only
     optional : how many of the last array arguments may be left out (``clip(x, 0)``: ``max`` is then ``None``)
     real : whether the rules hold for real numbers only; a gradient through complex ones is then refused
+    symmetric : whether the matrices x count as symmetric (Hermitian), of which one triangle is read; or the parameter that says so
+    singular : where the rules give NaN since the chain rule cannot know the gradient: why, and what to write instead
 
     Examples
     --------
@@ -76,7 +78,20 @@ class Primitive:
     0.7864477329659274
     """
 
-    __slots__ = ("arrays", "elementwise", "forward", "kink", "name", "optional", "params", "real", "rules", "variadic")
+    __slots__ = (
+        "arrays",
+        "elementwise",
+        "forward",
+        "kink",
+        "name",
+        "optional",
+        "params",
+        "real",
+        "rules",
+        "singular",
+        "symmetric",
+        "variadic",
+    )
 
     def __init__(
         self,
@@ -89,10 +104,13 @@ class Primitive:
         kink: str = "",
         optional: int = 0,
         real: bool = False,
+        singular: tuple[str, str] | None = None,
+        symmetric: bool | str = False,
         variadic: bool = False,
     ) -> None:
         self.name, self.forward, self.rules, self.params = name, forward, rules, params
         self.kink, self.optional, self.real, self.variadic = kink, optional, real, variadic
+        self.singular, self.symmetric = singular, symmetric
         self.elementwise = elementwise or (isinstance(forward, np.ufunc) and forward.signature is None)
         self.arrays = next((r.__code__.co_varnames[2 : 2 + len(rules)] for r in rules if r is not None), ())
         """The names of the array arguments, read off the rules."""
@@ -172,6 +190,8 @@ def primitive(
     numpy: tuple[Callable[..., Any], ...] = (),
     optional: int = 0,
     real: bool = False,
+    singular: tuple[str, str] | None = None,
+    symmetric: bool | str = False,
     variadic: bool = False,
     **params: Any,
 ) -> Primitive:
@@ -183,7 +203,17 @@ def primitive(
     if name in TABLE:
         raise ValueError(f"the table has a primitive {name!r} already")
     entry = TABLE[name] = Primitive(
-        name, forward, rules, params, elementwise=elementwise, kink=kink, optional=optional, real=real, variadic=variadic
+        name,
+        forward,
+        rules,
+        params,
+        elementwise=elementwise,
+        kink=kink,
+        optional=optional,
+        real=real,
+        singular=singular,
+        symmetric=symmetric,
+        variadic=variadic,
     )
     for function in (forward, *numpy):
         BY_NUMPY[function] = entry

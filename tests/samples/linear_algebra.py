@@ -33,6 +33,11 @@ def complex_spread(*shape: int, seed: int = 0) -> Array:
     return complex_normal(*shape, seed=seed) * 0.25 + np.eye(*shape[-2:]) * np.arange(1.0, 1.0 + shape[-1])
 
 
+def gaps(*shape: int) -> Array:
+    """Differences of values, away from 0."""
+    return normal(*shape, seed=5) + np.sign(normal(*shape, seed=5))
+
+
 def of_rank(rank: int, *shape: int, seed: int = 0) -> Array:
     """Matrices of a lower rank than they could have."""
     return normal(*shape[:-1], rank, seed=seed) @ normal(*shape[:-2], rank, shape[-1], seed=seed + 1)
@@ -108,6 +113,9 @@ LINEAR_ALGEBRA: dict[str, list[Sample]] = {
     "linalg.logabsdet": square(),
     "linalg.det_sign": square(),
     "linalg.slogdet": square(),
+    "linalg.part": [Sample((make(*s, 12),), {"start": 3, "shape": shape}) for make in (normal, complex_normal) for s, shape in (((), (3, 3)), ((2,), (2,)), ((0,), (2, 3)))],
+    "linalg.over_gap": [Sample((make(*s), gaps(*s)), call=lambda t, gap: (t, gap, np.ones(t.shape), np.ones(t.shape[:-1]), np.zeros(t.shape, bool)))
+                        for make in (normal, complex_normal) for s in ((3, 3), (2, 2, 2), (0, 2, 2), (1, 1))],
     "linalg.cholesky": [*square(call=definite), *square(call=definite, upper=True)],
     "linalg.eigvalsh": [*square(call=symmetric), *square(call=symmetric, UPLO="U")],
     "linalg.eigh": real_only([*square(call=symmetric), *square(call=symmetric, UPLO="U")]),

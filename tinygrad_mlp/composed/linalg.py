@@ -12,7 +12,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..errors import UnsupportedError
-from ..kernels.linalg import eigh_shapes, qr_shapes, svd_shapes, unpack
+from ..derivations.linalg import unpack
+from ..kernels.linalg import eigh_shapes, qr_shapes, svd_shapes
 from ..modes import is_recording
 from ..primitive import TABLE, composed
 

@@ -15,14 +15,35 @@ def pack(batch: int, *parts: Array) -> Array:
     return np.concatenate([np.reshape(p, (*p.shape[:batch], math.prod(p.shape[batch:]))) for p in parts], axis=-1)
 
 
-def unpack(packed: Any, *shapes: tuple[int, ...]) -> list[Any]:
-    """What pack has joined, given the shapes behind the batch axes; for every reading of an array."""
-    found, start = [], 0
-    for shape in shapes:
-        stop = start + math.prod(shape)
-        found.append(np.reshape(packed[..., start:stop], (*packed.shape[:-1], *shape)))
-        start = stop
+def part(packed: Array, *, start: int, shape: tuple[int, ...]) -> Array:
+    """One of the arrays that pack has joined, which begins at the entry start of the last axis."""
+    return np.reshape(packed[..., start : start + math.prod(shape)], (*packed.shape[:-1], *shape))
+
+
+def within(dead: Array, whole: tuple[int, ...], *, start: int, shape: tuple[int, ...]) -> Array:
+    """A condition on the entries of a part as one on all that was packed, False outside the part."""
+    found = np.zeros(whole, bool)
+    found[..., start : start + math.prod(shape)] = np.reshape(dead, (*whole[:-1], math.prod(shape)))
     return found
+
+
+def over_gap(t: Array, gap: Array, sent: Array, values: Array, shared: Array) -> Array:
+    """t / gap for the vectors i and j of a decomposition: how far a gradient turns them into each other, NaN where nobody can know.
+
+    ``gap`` is the difference of their values; equal means nearly equal, by ``values``, n ε of the largest; t counts as 0 by
+    ``sent``, the gradient that it was computed from. Equal values and a t that is not 0: these vectors are any basis, and something
+    depends on which: NaN. 0/0 is 0, as for a projector, which is the same for each basis, unless the vectors are used together
+    with the values (``shared``): then the limit is a slope of how they are used, f′ in V diag(f(w)) Vᴴ, which is not here. There
+    NaN too, already where fewer than a quarter of the digits are left.
+    """
+    n, eps = t.shape[-1], float(np.finfo(t.dtype).eps)
+    exact, rough = 8 * n * eps, n * max(eps**0.75, 8 * eps)
+    sizes = [np.max(np.abs(x), axis=tuple(range(1 - k, 0)), initial=0, keepdims=True) for x, k in ((sent, 3), (values, 2))]
+    size, scale = sizes[0], sizes[1][..., None]
+    noise, faint = (np.abs(t) <= bound * size for bound in (exact, rough))
+    equal, near = (np.abs(gap) <= bound * scale for bound in (exact, rough))
+    z = np.where(near & noise, 0, t / np.where(equal, 1, gap))
+    return np.where((equal & ~noise) | (near & faint & shared), np.asarray(np.nan, t.dtype), z)
 
 
 def eigh_shapes(x: Any) -> tuple[tuple[int, ...], ...]:
