@@ -65,7 +65,7 @@ class Primitive:
     optional : how many of the last array arguments may be left out (``clip(x, 0)``: ``max`` is then ``None``)
     real : whether the rules hold for real numbers only; a gradient through complex ones is then refused
     symmetric : whether the matrices x count as symmetric (Hermitian), of which one triangle is read; or the parameter that says so
-    singular : where the rules give NaN since the chain rule cannot know the gradient: why, and what to write instead
+    singular : where the rules give NaN since the chain rule cannot know the gradient: what is NaN, why, and what to write instead
 
     Examples
     --------
@@ -104,7 +104,7 @@ class Primitive:
         kink: str = "",
         optional: int = 0,
         real: bool = False,
-        singular: tuple[str, str] | None = None,
+        singular: tuple[str, str, str] | None = None,
         symmetric: bool | str = False,
         variadic: bool = False,
     ) -> None:
@@ -190,7 +190,7 @@ def primitive(
     numpy: tuple[Callable[..., Any], ...] = (),
     optional: int = 0,
     real: bool = False,
-    singular: tuple[str, str] | None = None,
+    singular: tuple[str, str, str] | None = None,
     symmetric: bool | str = False,
     variadic: bool = False,
     **params: Any,

@@ -255,7 +255,8 @@ def warn_if_nan(node: Node, op: Primitive, g: Any, gx: Any) -> None:
     if op.singular is None or not np.isnan(getattr(gx, "array", gx)).any() or np.isnan(getattr(g, "array", g)).any():
         return
     file, _, line = line_of(node).rpartition(":")
-    text = f"the gradient of {op.name} (created at {line_of(node)}) is NaN: {op.singular[0]}; {op.singular[1]}"
+    what, cause, cure = op.singular
+    text = f"{what} (created at {line_of(node)}) is NaN: {cause}; {cure}"
     warnings.warn_explicit(text, GradientWarning, file, int(line) if line.isdigit() else 0, registry=TOLD)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..kernels.linalg import eigh_shapes, qr_shapes, svd_shapes
 from ..primitive import TABLE
-from .elementwise import conjugate, ratio
+from .elementwise import conjugate
 
 
 def as_matrix(g: Any) -> Any:
@@ -224,9 +224,9 @@ def svd_dx(g: Any, z: Any, x: Any, *, full_matrices: bool) -> Any:
 
     With G = g* and P, Q twice the skew parts of Uᴴ G_U, Vᴴ G_V the conjugate of Ā is
     U [F ∘ (P S + S Q) + diag(G_S)] Vᴴ + (1 − UUᴴ) G_U S⁻¹ Vᴴ + U S⁻¹ G_Vᴴ (1 − VVᴴ).
-    Here Fᵢⱼ (Pᵢⱼ sⱼ + sᵢ Qᵢⱼ) = (P + Q)ᵢⱼ / 2(sⱼ − sᵢ) + (P − Q)ᵢⱼ / 2(sⱼ + sᵢ): how far U and V turn together, and against each other,
-    as in U Vᴴ, which equal singular values do not disturb. For the quotients see ``over_gap``. For complex matrices Im Mₖₖ turns the
-    phases of uₖ and vₖ against each other, by Im Mₖₖ / sₖ in all, here half of it each: i Im(Uᴴ G_U − Vᴴ G_V)ₖₖ / 2sₖ more on the
+    Here Fᵢⱼ (Pᵢⱼ sⱼ + sᵢ Qᵢⱼ) = (P + Q)ᵢⱼ / 2(sⱼ − sᵢ) + (P − Q)ᵢⱼ / 2(sⱼ + sᵢ): how far U and V turn together, and against each
+    other, as in U Vᴴ, which equal singular values do not disturb. For the quotients see ``over_gap``. For complex matrices Im Mₖₖ
+    turns the phases of uₖ and vₖ against each other, by Im Mₖₖ / sₖ in all, here half of it each: (P − Q)ₖₖ / 4sₖ more on the
     diagonal. Their common phase is free.
     """
     (u, s, vh), (gu, gs, gvh) = (unpack(a, *svd_shapes(x, full_matrices)) for a in (z, g))
@@ -254,4 +254,18 @@ def svd_dx(g: Any, z: Any, x: Any, *, full_matrices: bool) -> Any:
 def svdvals_dx(g: Any, z: Any, x: Any) -> Any:
     """dsₖ = Re uₖᴴ dA vₖ  ⇒  Ā = U* diag(g) (Vᴴ)*; 0 for a singular value 0, which has a kink as |x| at 0 has."""
     u, s, vh = np.linalg.svd(x, full_matrices=False)
-    return (conjugate(u) * np.expand_dims(np.where(z == 0, 0, depending(g, s)), -2)) @ conjugate(vh)
+    g = np.where(z == 0, 0 * s, depending(g, s))  # not 0 alone: the vectors of a kink are used with their values
+    return (conjugate(u) * np.expand_dims(g, -2)) @ conjugate(vh)
+
+
+# --- functions of symmetric matrices ------------------------------------------------------------------------------------
+
+
+def spectral_dx(g: Any, z: Any, *xs: Any, f: Any, null: int) -> list[Any]:
+    """The k-th derivative of f(A) along E₁ … Eₖ, paired with a Hermitian G, is the same for all orders of E₁ … Eₖ, G:
+
+    Ēᵢ is the derivative along the others and G, and Ā that along all of them and G, G = g*. So one function has all derivatives.
+    """
+    g = conjugate(g)
+    ways = [[*xs, g], *([*xs[:i], g, *xs[i + 1 :]] for i in range(1, len(xs)))]
+    return [conjugate(TABLE["linalg.spectral"](way, f=f, null=null)) for way in ways]

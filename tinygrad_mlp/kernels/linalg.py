@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import string
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -127,3 +130,124 @@ def cofactor_dx(h: Array, x: Array) -> Array:
     inner = np.where(eye, on_diagonal, -pairs * turned.mT)
     turn = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
     return turn * (np.conj(u) @ inner @ np.conj(vh))
+
+
+# --- functions of symmetric matrices ------------------------------------------------------------------------------------
+
+
+def root(x: Array, order: int) -> Array:
+    """The derivative of √x of the given order."""
+    return np.sqrt(x) if not order else math.prod(0.5 - i for i in range(order)) * x ** (0.5 - order)
+
+
+def logarithm(x: Array, order: int) -> Array:
+    """The derivative of log x of the given order."""
+    return np.log(x) if not order else math.factorial(order - 1) * (-1.0) ** (order - 1) * x**-order
+
+
+def signum(x: Array, order: int) -> Array:
+    """The sign, whose derivatives are 0."""
+    return np.sign(x) if not order else np.zeros_like(x)
+
+
+def exponential(x: Array, order: int) -> Array:
+    """The exponential, which is its own derivative."""
+    return np.exp(x)
+
+
+SCALARS = {"exp": exponential, "sqrt": root, "log": logarithm, "sign": signum}
+"""The derivatives f⁽ᵏ⁾(x) of the functions that have a name, as f(x, k)."""
+
+
+def spectral(*matrices: Array, f: Any, null: int = 0) -> Array:
+    """The k-th derivative of A ↦ f(A) = V diag(f(w)) Vᴴ along Hermitian E₁ … Eₖ, for Hermitian A; f(A) itself for A alone.
+
+    In the basis V it is Σ f[wᵢ, …, wⱼ] (E₁)ᵢ… ⋯ (Eₖ)…ⱼ, over the indices between and all orders of E₁ … Eₖ (Daleckii and Krein,
+    1965), with the divided differences f[…] of :func:`divided`: no eigenvalue needs to be apart from another.
+
+    Parameters
+    ----------
+    f : a name of SCALARS, or a function f(x, k) that gives f⁽ᵏ⁾ of real numbers
+    null : of a sign, how many eigenvalues are 0
+    """
+    a, *ends = matrices
+    w, v = np.linalg.eigh(symmetrical(a))
+    w = domain(w.astype(np.result_type(w, np.float64)), float(np.finfo(a.dtype).eps), f, null)
+    k, vh = len(ends), np.conj(v).mT
+    axes = [np.reshape(w, (*w.shape[:-1], *(w.shape[-1] if i == m else 1 for i in range(k + 1)))) for m in range(k + 1)]
+    with np.errstate(all="ignore"):
+        slopes = divided(np.stack(np.broadcast_arrays(*axes), axis=-1), SCALARS.get(f, f) if isinstance(f, str) else f)
+        if not k:
+            z = (v * slopes[..., None, :]) @ vh
+        else:
+            turned = [vh @ ((e + np.conj(e).mT) / 2) @ v for e in ends]
+            letters = string.ascii_lowercase[: k + 1]
+            pairs = [f"...{letters[i : i + 2]}" for i in range(k)]
+            form = f"...{letters},{','.join(pairs)}->...{letters[0]}{letters[-1]}"
+            z = v @ sum(np.einsum(form, slopes, *order) for order in itertools.permutations(turned)) @ vh
+        return ((z + np.conj(z).mT) / 2).astype(a.dtype)
+
+
+def symmetrical(a: Array) -> Array:
+    """The Hermitian part of a matrix that is Hermitian up to rounding; others are refused."""
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise np.linalg.LinAlgError(f"only square matrices have functions, not an array of shape {a.shape}")
+    other = np.conj(a).mT
+    bound = 100 * a.shape[-1] * float(np.finfo(a.dtype).eps) * np.max(np.abs(a), initial=0)
+    if bool(np.any(np.abs(a - other) > bound)):
+        raise np.linalg.LinAlgError(
+            "functions of matrices are those of symmetric (Hermitian) ones here, and this matrix is none: write (A + A.mT) / 2 if that "
+            "is what is meant"
+        )
+    return np.asarray((a + other) / 2)
+
+
+def domain(w: Array, eps: float, f: Any, null: int) -> Array:
+    """Eigenvalues for a function that has an edge at 0: 0 up to rounding is 0; refused where it is not defined."""
+    if f not in ("sqrt", "log", "sign"):
+        return w
+    w = np.where(np.abs(w) <= w.shape[-1] * eps * np.max(np.abs(w), axis=-1, keepdims=True, initial=0), 0, w)
+    if f == "sign":
+        if bool(np.any(np.count_nonzero(w == 0, axis=-1) != null)):
+            raise np.linalg.LinAlgError("a matrix that is not of full rank has no polar factor of its own: some of its singular values are 0")
+    elif bool(np.any(w < 0)) or (f == "log" and bool(np.any(w == 0))):
+        kind = "negative ones" if f == "sqrt" else "0 or negative ones"
+        raise np.linalg.LinAlgError(f"{f}m of a matrix with the eigenvalue {np.min(w):.6g}: there is no real function of {kind}")
+    return w
+
+
+def divided(x: Array, f: Callable[[Array, int], Array]) -> Array:
+    """The divided differences f[x₀, …, xₖ], x in the last axis, to about the precision of f, however near the points are.
+
+    f[x₀ … xₖ] = (f[x₁ … xₖ] − f[x₀ … xₖ₋₁]) / (xₖ − x₀) cancels where points are near; there it is ∫ f⁽ᵏ⁾ over the simplex of the means
+    of the points (Hermite and Genocchi), by Gauss's quadrature. The quotient knows how far rounding may have taken it: where the
+    integral lies within, it is taken, so that it need not be known how near is near; at a jump or a kink in between it does not.
+    """
+    x = np.sort(x, axis=-1)
+    eps = float(np.finfo(x.dtype).eps)
+    found = [f(x[..., i], 0) for i in range(x.shape[-1])]
+    errors = [16 * eps * np.abs(y) for y in found]
+    for k in range(1, x.shape[-1]):
+        values, bounds = [], []
+        for i in range(x.shape[-1] - k):
+            gap = x[..., i + k] - x[..., i]
+            quotient, bound = (found[i + 1] - found[i]) / gap, (errors[i + 1] + errors[i]) / gap
+            integral = over_simplex(x[..., i : i + k + 1], f)
+            taken = (gap == 0) | (np.abs(integral - quotient) <= bound)
+            values.append(np.where(taken, integral, quotient))
+            bounds.append(16 * eps * np.abs(values[-1]) + np.where(taken, 0, bound))
+        found, errors = values, bounds
+    return found[0]
+
+
+def over_simplex(x: Array, f: Callable[[Array, int], Array]) -> Array:
+    """∫ f⁽ᵏ⁾(x₀ + t₁ (x₁ − x₀) + … + tₖ (xₖ − xₖ₋₁)) over 1 ≥ t₁ ≥ … ≥ tₖ ≥ 0, with tᵢ = u₁ ⋯ uᵢ and 8 points for each u."""
+    k = x.shape[-1] - 1
+    steps = np.diff(x, axis=-1)
+    nodes, weights = np.polynomial.legendre.leggauss(8)
+    total = np.zeros(x.shape[:-1], x.dtype)
+    for places in itertools.product(range(8), repeat=k):
+        u = (nodes[list(places)] + 1) / 2
+        weight = math.prod(weights[list(places)] / 2 * u ** np.arange(k - 1, -1, -1))
+        total = total + weight * f(x[..., 0] + steps @ np.cumprod(u), k)
+    return total

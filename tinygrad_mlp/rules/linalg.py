@@ -13,16 +13,24 @@ from ..kernels import linalg as k
 from ..primitive import TABLE, primitive
 
 EQUAL = (
+    "the gradient of linalg.eigh",
     "eigenvalues are equal, or nearly, so that their vectors are any basis, and the gradient depends on which, or on a limit that a chain "
     "of rules cannot see",
     "for a function of a symmetric matrix write tg.linalg.funm(A, f), expm, sqrtm or logm in place of V diag(f(w)) Vᵀ",
 )
 EQUAL_SINGULAR = (
+    "the gradient of linalg.svd",
     "singular values are equal, or nearly, or 0, so that their vectors are any basis, and the gradient depends on which, or on a limit "
     "that a chain of rules cannot see",
     "write tg.linalg.polar(A) in place of U Vᴴ, a function of A.mT @ A by tg.linalg.funm in place of U f(S) Vᴴ, np.sum(A * A) in place of Σ s²",
 )
-"""Why a gradient is NaN, and the cure."""
+"""What is NaN, why, and the cure."""
+
+SINGULAR = (
+    "the gradient of a function of a symmetric matrix",
+    "the function has no finite derivative at one of the eigenvalues, as a root at 0",
+    "keep the eigenvalues away from there: A + eps * np.eye(n)",
+)
 
 # fmt: off
 # --- systems of equations ---------------------------------------------------------------------------------------------
@@ -66,4 +74,9 @@ svd_packed  = primitive("linalg.svd_packed",  k.svd_packed,       d.svd_dx,
                         singular=EQUAL_SINGULAR, full_matrices=False)
 qr_packed   = primitive("linalg.qr_packed",   k.qr_packed,        d.qr_dx,
                         kink="refused where R (for wide matrices its left square) is singular", mode="reduced")
+
+# --- functions of symmetric matrices ------------------------------------------------------------------------------------
+spectral    = primitive("linalg.spectral",    k.spectral,         d.spectral_dx,
+                        kink="∞ or NaN where the function's slope is infinite at an eigenvalue, as that of a root at 0; equal eigenvalues do no harm",
+                        symmetric=True, singular=SINGULAR, variadic=True, f=..., null=0)
 # fmt: on
