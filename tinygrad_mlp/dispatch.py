@@ -223,7 +223,7 @@ def name_of(function: Callable[..., Any]) -> str:
     )
 
 
-NEAREST = {"eig": "linalg.eigh", "eigvals": "linalg.eigvalsh", "apply_along_axis": "stack", "vectorize": "stack"}
+NEAREST = {"apply_along_axis": "stack", "vectorize": "stack"}
 """For names whose meaning is near, though their spelling is not."""
 
 

@@ -132,6 +132,10 @@ class Primitive:
                 return apply(self, inputs, params)
         return self.forward(*inputs, **params)
 
+    def reads_triangle(self, params: Mapping[str, Any]) -> bool:
+        """Whether x counts as symmetric, so that changes of single entries are none of what the function is of."""
+        return bool(params[self.symmetric] if isinstance(self.symmetric, str) else self.symmetric)
+
     def sort(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Parameters given by position (``sum(x, 0)``) and arrays given by name (``clip(x, max=1)``), in their places."""
         arity, names = len(self.rules), list(self.params)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..derivations.linalg import hermitian_part, unpack
 from ..derivations.elementwise import conjugate
+from ..derivations.linalg import hermitian_part, unpack
 from ..errors import ShapeError, UnsupportedError
 from ..kernels.linalg import eigh_shapes, qr_shapes, svd_shapes
 from ..modes import is_recording, recording
@@ -55,6 +55,15 @@ def eigh(x: Any, /, UPLO: str = "L") -> Any:
     """
     w, v = unpack(TABLE["linalg.eigh_packed"](x, UPLO=UPLO), *eigh_shapes(x))
     return results_of(np.linalg.eigh)(as_real(w), v)
+
+
+@composed(np.linalg.eig, name="linalg.eig")
+def eig(x: Any, /) -> Any:
+    """Eigenvalues and eigenvectors, the columns, of a square matrix: x V = V diag(w), in any order, and complex.
+
+    The vectors have length 1, and their largest entry is real. For symmetric matrices ``eigh`` has real results.
+    """
+    return results_of(np.linalg.eig)(*unpack(TABLE["linalg.eig_packed"](x), *eigh_shapes(x)))
 
 
 @composed(np.linalg.svd, name="linalg.svd")
@@ -130,14 +139,14 @@ class Scalar:
         """The values; refused if they are no real numbers, one for each of x, or depend on something that needs a gradient."""
         if getattr(y, "requires_grad", False):
             raise UnsupportedError(
-                "funm(A, f): f depends on a tensor that requires gradients, which would be lost: scale outside of f, or write f with "
-                "t.numpy() to leave the graph on purpose"
+                "funm(A, f): f depends on a tensor that requires gradients, which would be lost: scale outside of f, or write "
+                "t.numpy() in f to leave the graph on purpose"
             )
         y = np.asarray(y)
         if y.shape != x.shape or y.dtype.kind not in "fiu":
             raise ShapeError(
-                f"funm(A, f): f takes real numbers, an array of shape {x.shape}, to as many real numbers, not to {y.dtype} of shape "
-                f"{y.shape}; a complex function is written in two parts, funm(A, np.cos) + 1j * funm(A, np.sin)"
+                f"funm(A, f): f takes real numbers, an array of shape {x.shape}, to as many real numbers, not to {y.dtype} of "
+                f"shape {y.shape}; a complex function is written in two parts, funm(A, np.cos) + 1j * funm(A, np.sin)"
             )
         return y.astype(x.dtype)
 
@@ -146,9 +155,9 @@ class Scalar:
 def funm(x: Any, f: Callable[[Any], Any], /, df: Callable[[Any], Any] | None = None) -> Any:
     """The function of a symmetric or Hermitian matrix, f(A) = V diag(f(w)) Vᴴ, for a function f of real numbers in plain NumPy.
 
-    Its derivatives of all orders are right also where eigenvalues are equal, where those of V do not exist: they are made of divided
-    differences of f. These need f′, f″ …, which follow from f by the rules; ``df`` gives f′ in another way. Matrices that are not
-    symmetric are refused; the gradient is symmetric.
+    Its derivatives of all orders are right also where eigenvalues are equal, where those of V do not exist: they are made of
+    divided differences of f. These need f′, f″ …, which follow from f by the rules; ``df`` gives f′ in another way. Matrices that
+    are not symmetric are refused; the gradient is symmetric.
 
     >>> import tinygrad_mlp as tg
     >>> tg.grad(lambda a: np.sum(tg.linalg.funm(a, np.tanh)))(np.eye(2)).round(4)
@@ -156,9 +165,7 @@ def funm(x: Any, f: Callable[[Any], Any], /, df: Callable[[Any], Any] | None = N
            [0.42, 0.42]])
     """
     if is_valueless(x):
-        raise UnsupportedError(
-            "linalg.funm with a function of yours cannot be traced: write linalg.expm, sqrtm or logm, or derive the loss of a recorded run"
-        )
+        raise UnsupportedError("linalg.funm with a function of yours cannot be traced: write linalg.expm, sqrtm or logm")
     return TABLE["linalg.spectral"]([x], f=Scalar(f, df))
 
 

@@ -192,6 +192,32 @@ def eigvalsh_dx(g: Any, z: Any, x: Any, *, UPLO: str) -> Any:
     return (conjugate(v) * np.expand_dims(depending(g, w), -2)) @ v.mT
 
 
+def eig_dx(g: Any, z: Any, x: Any) -> Any:
+    """A V = V diag(w)  ⇒  with M = V⁻¹ dA V:  dwₖ = Mₖₖ  and  dV = V N − V diag(α), N = F ∘ M, Fᵢⱼ = 1 / (wⱼ − wᵢ), 0 for i = j.
+
+    α keeps what LAPACK does to each column: length 1, so that Re αₖ = Re vₖᴴ (V N)ₖ, and the largest entry p real, so that
+    Im αₖ = Im (V N)ₚₖ / vₚₖ. Transposed, with hₖ = V̄ₖᵀ vₖ: V̂ = V̄ − Re(h) V* − i Im(h) / vₚ in row p, and
+    Ā = V⁻ᵀ (diag(w̄) + F ∘ (Vᵀ V̂)) Vᵀ. Where eigenvalues are equal see ``over_gap``.
+    """
+    (w, v), (gw, gv) = (unpack(a, *eigh_shapes(x)) for a in (z, g))
+    (gw, used_w), (gv, used_v) = noted(gw), noted(gv)
+    size = np.where(np.imag(v) == 0, np.abs(np.real(v)), -1)
+    largest = size == np.max(size, axis=-2, keepdims=True)
+    largest = largest / np.sum(largest, axis=-2, keepdims=True)
+    h = np.sum(gv * v, axis=-2, keepdims=True)
+    gv = gv - np.real(h) * np.conj(v) - 1j * np.imag(h) * largest / np.where(largest == 0, 1, v)
+    gap = np.expand_dims(w, -2) - np.expand_dims(w, -1)
+    turn = TABLE["linalg.over_gap"](off_diagonal(v.mT @ gv), gap, gv, w, off_diagonal(together(used_w, used_v)))
+    inner = np.where(diagonal_mask(x), np.expand_dims(gw, -2), turn)
+    return TABLE["linalg.left_vectors"](v).mT @ inner @ v.mT
+
+
+def eigvals_dx(g: Any, z: Any, x: Any) -> Any:
+    """dwₖ = (V⁻¹ dA V)ₖₖ  ⇒  Ā = V⁻ᵀ diag(g) Vᵀ."""
+    w, v = np.linalg.eig(x)
+    return TABLE["linalg.left_vectors"](v).mT @ (np.expand_dims(depending(g, w), -1) * v.mT)
+
+
 def qr_dx(g: Any, z: Any, x: Any, *, mode: str) -> Any:
     """A = Q R, R upper triangular with a real diagonal, QᴴQ = 1, A of full rank.
 

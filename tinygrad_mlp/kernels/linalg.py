@@ -61,6 +61,30 @@ def eigh_packed(x: Array, *, UPLO: str) -> Array:
     return pack(x.ndim - 2, w, v)
 
 
+def as_complex(x: Array) -> Array:
+    """x in the complex dtype of its precision: whether eigenvalues are real depends on numbers, a dtype does not."""
+    return x.astype(np.result_type(x.dtype, np.complex64))
+
+
+def eig_packed(x: Array) -> Array:
+    """Eigenvalues and eigenvectors of square matrices, complex, packed."""
+    w, v = np.linalg.eig(x)
+    return pack(x.ndim - 2, as_complex(w), as_complex(v))
+
+
+def eigvals(x: Array) -> Array:
+    """The eigenvalues of square matrices, complex."""
+    return as_complex(np.linalg.eigvals(x))
+
+
+def left_vectors(v: Array) -> Array:
+    """V⁻¹ for the eigenvectors V; NaN where they are no basis, up to rounding: of a defective matrix."""
+    n, eps = v.shape[-1], float(np.finfo(v.dtype).eps)
+    s = np.linalg.svd(v, compute_uv=False)
+    basis = np.all(s > n * max(eps**0.75, 8 * eps) * np.max(s, axis=-1, initial=0, keepdims=True), axis=-1)[..., None, None]
+    return np.where(basis, np.linalg.inv(np.where(basis, v, np.eye(n, dtype=v.dtype))), np.asarray(np.nan, v.dtype))
+
+
 def qr_shapes(x: Any, mode: str) -> tuple[tuple[int, ...], ...]:
     """Of Q and R in A = Q R."""
     m, n = x.shape[-2:]
@@ -209,7 +233,9 @@ def domain(w: Array, eps: float, f: Any, null: int) -> Array:
     w = np.where(np.abs(w) <= w.shape[-1] * eps * np.max(np.abs(w), axis=-1, keepdims=True, initial=0), 0, w)
     if f == "sign":
         if bool(np.any(np.count_nonzero(w == 0, axis=-1) != null)):
-            raise np.linalg.LinAlgError("a matrix that is not of full rank has no polar factor of its own: some of its singular values are 0")
+            raise np.linalg.LinAlgError(
+                "a matrix that is not of full rank has no polar factor of its own: some of its singular values are 0"
+            )
     elif bool(np.any(w < 0)) or (f == "log" and bool(np.any(w == 0))):
         kind = "negative ones" if f == "sqrt" else "0 or negative ones"
         raise np.linalg.LinAlgError(f"{f}m of a matrix with the eigenvalue {np.min(w):.6g}: there is no real function of {kind}")

@@ -26,6 +26,12 @@ EQUAL_SINGULAR = (
 )
 """What is NaN, why, and the cure."""
 
+EQUAL_GENERAL = (
+    "the gradient of linalg.eig",
+    "the matrix is defective, or nearly, or eigenvalues are equal, so that their vectors are any basis, and the gradient depends on which, "
+    "or on a limit that a chain of rules cannot see",
+    "write np.trace(A), np.linalg.det(A), matrix_power or solve where that is meant, tg.linalg.funm for a symmetric matrix",
+)
 SINGULAR = (
     "the gradient of a function of a symmetric matrix",
     "the function has no finite derivative at one of the eigenvalues, as a root at 0",
@@ -72,6 +78,13 @@ svd_packed  = primitive("linalg.svd_packed",  k.svd_packed,       d.svd_dx,
                         kink="equal singular values, and those that are 0: right for what is the same with every basis of their vectors, NaN where it depends "
                              "on the basis, or on both vectors and values; the common phase of complex vectors uₖ, vₖ is free, and counts as constant",
                         singular=EQUAL_SINGULAR, full_matrices=False)
+eigvals     = primitive("linalg.eigvals",     k.eigvals,          d.eigvals_dx,
+                        kink="equal eigenvalues: those of the eigenvectors that LAPACK returns; NaN for a defective matrix; second order as eig",
+                        numpy=(np.linalg.eigvals,), singular=EQUAL_GENERAL)
+eig_packed  = primitive("linalg.eig_packed",  k.eig_packed,       d.eig_dx,
+                        kink="equal eigenvalues as eigh_packed; NaN for a defective matrix, which has no basis of eigenvectors; phases as LAPACK's",
+                        singular=EQUAL_GENERAL)
+left_vectors = primitive("linalg.left_vectors", k.left_vectors,   lambda g, z, x: -(z.mT @ g @ z.mT))
 qr_packed   = primitive("linalg.qr_packed",   k.qr_packed,        d.qr_dx,
                         kink="refused where R (for wide matrices its left square) is singular", mode="reduced")
 
