@@ -75,7 +75,7 @@ def transforming() -> Iterator[None]:
 
 @contextlib.contextmanager
 def symmetric(on: bool) -> Iterator[None]:
-    """Whether functions that read one triangle of a matrix get its Hermitian part, of which their gradient is that of every entry."""
+    """Whether functions that read one triangle get a matrix's Hermitian part: their gradient is then that of every entry."""
     token = MODES.set(MODES.get().but(symmetric=on))
     try:
         yield

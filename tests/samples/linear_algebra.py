@@ -120,7 +120,7 @@ LINEAR_ALGEBRA: dict[str, list[Sample]] = {
     "linalg.eigvalsh": [*square(call=symmetric), *square(call=symmetric, UPLO="U")],
     "linalg.eigh": real_only([*square(call=symmetric), *square(call=symmetric, UPLO="U")]),
     "linalg.eigh_packed": real_only(square(call=symmetric)),
-    **{f"linalg.{name}": [*square(spread, complex_spread), Sample((np.array([[1.0, -2.0], [2.0, 1.5]]),))] for name in ("eig", "eig_packed", "eigvals")},
+    **{f"linalg.{name}": [*square(spread, complex_spread), Sample((np.array([[1.0, -2.0], [3.0, 1.5]]),))] for name in ("eig", "eig_packed", "eigvals")},
     "linalg.left_vectors": square(),
     "linalg.spectral": [Sample(tuple(make(*s, seed=i) for i in range(k)), {"f": f}, lambda x, *es: (*definite(x), *es)) for f in ("exp", "sqrt", "log")
                         for k in (1, 2, 3) for make, s in ((normal, (3, 3)), (normal, (2, 2, 2)), (complex_normal, (2, 2)))],

@@ -8,6 +8,7 @@ conjugate transpose, X* the conjugate. Real matrices are the special case withou
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -287,11 +288,27 @@ def svdvals_dx(g: Any, z: Any, x: Any) -> Any:
 # --- functions of symmetric matrices ------------------------------------------------------------------------------------
 
 
-def spectral_dx(g: Any, z: Any, *xs: Any, f: Any, null: int) -> list[Any]:
+class Each(Sequence[Any]):
+    """The gradients of any number of arrays, each computed when it is asked for."""
+
+    def __init__(self, count: int, make: Callable[[int], Any]) -> None:
+        self.count, self.make = count, make
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.make(range(self.count)[i])
+
+
+def spectral_dx(g: Any, z: Any, *xs: Any, f: Any, null: int) -> Sequence[Any]:
     """The k-th derivative of f(A) along E₁ … Eₖ, paired with a Hermitian G, is the same for all orders of E₁ … Eₖ, G:
 
     Ēᵢ is the derivative along the others and G, and Ā that along all of them and G, G = g*. So one function has all derivatives.
     """
-    g = conjugate(g)
-    ways = [[*xs, g], *([*xs[:i], g, *xs[i + 1 :]] for i in range(1, len(xs)))]
-    return [conjugate(TABLE["linalg.spectral"](way, f=f, null=null)) for way in ways]
+
+    def gradient(i: int) -> Any:
+        others = [x for j, x in enumerate(xs) if j != i or not i]
+        return conjugate(TABLE["linalg.spectral"]([*others, conjugate(g)], f=f, null=null))
+
+    return Each(len(xs), gradient)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import string
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -159,28 +158,17 @@ def cofactor_dx(h: Array, x: Array) -> Array:
 # --- functions of symmetric matrices ------------------------------------------------------------------------------------
 
 
-def root(x: Array, order: int) -> Array:
-    """The derivative of √x of the given order."""
-    return np.sqrt(x) if not order else math.prod(0.5 - i for i in range(order)) * x ** (0.5 - order)
-
-
-def logarithm(x: Array, order: int) -> Array:
-    """The derivative of log x of the given order."""
-    return np.log(x) if not order else math.factorial(order - 1) * (-1.0) ** (order - 1) * x**-order
-
-
-def signum(x: Array, order: int) -> Array:
-    """The sign, whose derivatives are 0."""
-    return np.sign(x) if not order else np.zeros_like(x)
-
-
-def exponential(x: Array, order: int) -> Array:
-    """The exponential, which is its own derivative."""
-    return np.exp(x)
-
-
-SCALARS = {"exp": exponential, "sqrt": root, "log": logarithm, "sign": signum}
-"""The derivatives f⁽ᵏ⁾(x) of the functions that have a name, as f(x, k)."""
+def nth_slope(f: Any, x: Array, k: int) -> Array:
+    """f⁽ᵏ⁾(x), of a function that has a name here, or of a function f(x, k)."""
+    if f == "exp":
+        return np.exp(x)
+    if f == "sqrt":
+        return np.sqrt(x) if not k else math.prod(0.5 - i for i in range(k)) * x ** (0.5 - k)
+    if f == "log":
+        return np.log(x) if not k else -math.factorial(k - 1) * (-1.0) ** k * x**-k
+    if f == "sign":
+        return np.sign(x) if not k else np.zeros_like(x)
+    return f(x, k)
 
 
 def spectral(*matrices: Array, f: Any, null: int = 0) -> Array:
@@ -191,7 +179,7 @@ def spectral(*matrices: Array, f: Any, null: int = 0) -> Array:
 
     Parameters
     ----------
-    f : a name of SCALARS, or a function f(x, k) that gives f⁽ᵏ⁾ of real numbers
+    f : exp, sqrt, log or sign, or a function f(x, k) that gives f⁽ᵏ⁾ of real numbers
     null : of a sign, how many eigenvalues are 0
     """
     a, *ends = matrices
@@ -200,7 +188,7 @@ def spectral(*matrices: Array, f: Any, null: int = 0) -> Array:
     k, vh = len(ends), np.conj(v).mT
     axes = [np.reshape(w, (*w.shape[:-1], *(w.shape[-1] if i == m else 1 for i in range(k + 1)))) for m in range(k + 1)]
     with np.errstate(all="ignore"):
-        slopes = divided(np.stack(np.broadcast_arrays(*axes), axis=-1), SCALARS.get(f, f) if isinstance(f, str) else f)
+        slopes = divided(np.stack(np.broadcast_arrays(*axes), axis=-1), f)
         if not k:
             z = (v * slopes[..., None, :]) @ vh
         else:
@@ -220,8 +208,8 @@ def symmetrical(a: Array) -> Array:
     bound = 100 * a.shape[-1] * float(np.finfo(a.dtype).eps) * np.max(np.abs(a), initial=0)
     if bool(np.any(np.abs(a - other) > bound)):
         raise np.linalg.LinAlgError(
-            "functions of matrices are those of symmetric (Hermitian) ones here, and this matrix is none: write (A + A.mT) / 2 if that "
-            "is what is meant"
+            "functions of matrices are those of symmetric (Hermitian) ones here, and this matrix is none: write (A + A.mT) / 2 "
+            "if that is what is meant"
         )
     return np.asarray((a + other) / 2)
 
@@ -233,25 +221,23 @@ def domain(w: Array, eps: float, f: Any, null: int) -> Array:
     w = np.where(np.abs(w) <= w.shape[-1] * eps * np.max(np.abs(w), axis=-1, keepdims=True, initial=0), 0, w)
     if f == "sign":
         if bool(np.any(np.count_nonzero(w == 0, axis=-1) != null)):
-            raise np.linalg.LinAlgError(
-                "a matrix that is not of full rank has no polar factor of its own: some of its singular values are 0"
-            )
+            raise np.linalg.LinAlgError("a matrix of lower rank has no polar factor of its own: some of its singular values are 0")
     elif bool(np.any(w < 0)) or (f == "log" and bool(np.any(w == 0))):
         kind = "negative ones" if f == "sqrt" else "0 or negative ones"
         raise np.linalg.LinAlgError(f"{f}m of a matrix with the eigenvalue {np.min(w):.6g}: there is no real function of {kind}")
     return w
 
 
-def divided(x: Array, f: Callable[[Array, int], Array]) -> Array:
+def divided(x: Array, f: Any) -> Array:
     """The divided differences f[x₀, …, xₖ], x in the last axis, to about the precision of f, however near the points are.
 
-    f[x₀ … xₖ] = (f[x₁ … xₖ] − f[x₀ … xₖ₋₁]) / (xₖ − x₀) cancels where points are near; there it is ∫ f⁽ᵏ⁾ over the simplex of the means
-    of the points (Hermite and Genocchi), by Gauss's quadrature. The quotient knows how far rounding may have taken it: where the
-    integral lies within, it is taken, so that it need not be known how near is near; at a jump or a kink in between it does not.
+    f[x₀ … xₖ] = (f[x₁ … xₖ] − f[x₀ … xₖ₋₁]) / (xₖ − x₀) cancels where points are near; there it is ∫ f⁽ᵏ⁾ over the simplex of the
+    means of the points (Hermite and Genocchi), by Gauss's quadrature. The quotient knows how far rounding may have taken it: where
+    the integral lies within, it is taken, so that nobody decides how near is near; at a jump or a kink in between it does not.
     """
     x = np.sort(x, axis=-1)
     eps = float(np.finfo(x.dtype).eps)
-    found = [f(x[..., i], 0) for i in range(x.shape[-1])]
+    found = [nth_slope(f, x[..., i], 0) for i in range(x.shape[-1])]
     errors = [16 * eps * np.abs(y) for y in found]
     for k in range(1, x.shape[-1]):
         values, bounds = [], []
@@ -266,14 +252,15 @@ def divided(x: Array, f: Callable[[Array, int], Array]) -> Array:
     return found[0]
 
 
-def over_simplex(x: Array, f: Callable[[Array, int], Array]) -> Array:
+def over_simplex(x: Array, f: Any) -> Array:
     """∫ f⁽ᵏ⁾(x₀ + t₁ (x₁ − x₀) + … + tₖ (xₖ − xₖ₋₁)) over 1 ≥ t₁ ≥ … ≥ tₖ ≥ 0, with tᵢ = u₁ ⋯ uᵢ and 8 points for each u."""
     k = x.shape[-1] - 1
     steps = np.diff(x, axis=-1)
     nodes, weights = np.polynomial.legendre.leggauss(8)
-    total = np.zeros(x.shape[:-1], x.dtype)
-    for places in itertools.product(range(8), repeat=k):
-        u = (nodes[list(places)] + 1) / 2
-        weight = math.prod(weights[list(places)] / 2 * u ** np.arange(k - 1, -1, -1))
-        total = total + weight * f(x[..., 0] + steps @ np.cumprod(u), k)
+    u = np.stack(np.meshgrid(*[(nodes + 1) / 2] * k), axis=-1).reshape(-1, k)
+    weight = np.stack(np.meshgrid(*[weights / 2] * k), axis=-1).reshape(-1, k) * u ** np.arange(k - 1, -1, -1)
+    total, few = np.zeros(x.shape[:-1], x.dtype), max(1, 2**20 // max(1, x.size))
+    for start in range(0, len(u), few):  # as many points at once as memory has room for
+        points = x[..., :1] + steps @ np.cumprod(u[start : start + few], axis=-1).T
+        total = total + nth_slope(f, points, k) @ np.prod(weight[start : start + few], axis=-1)
     return total
