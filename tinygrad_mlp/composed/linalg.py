@@ -225,7 +225,10 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
         z = np.sum(TABLE["linalg.svdvals"](x), axis=-1)
     else:
         lengths = TABLE["linalg.svdvals"](x) if abs(ord) == 2 else np.sum(np.abs(x), axis=-2 if abs(ord) == 1 else -1)
-        z = np.max(lengths, axis=-1) if ord > 0 else np.min(lengths, axis=-1)
+        if abs(ord) == 2:  # they are in order, and of equal ones one is taken, which has no second derivative
+            z = lengths[..., 0] if ord > 0 else lengths[..., -1]
+        else:
+            z = np.max(lengths, axis=-1) if ord > 0 else np.min(lengths, axis=-1)
     return np.expand_dims(z, (-2, -1)) if keepdims else z
 
 

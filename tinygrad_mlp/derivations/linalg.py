@@ -71,6 +71,11 @@ def together(values: Any, vectors: Any) -> Any:
     return either(values) & either(vectors)
 
 
+def beside(vectors: Any, values: Any) -> Any:
+    """What arrives at vectors, and at their values in the same unit: all that a difference of it was rounded from."""
+    return np.concatenate([vectors, np.expand_dims(values, -2)], axis=-2)
+
+
 def either(used: Any) -> Any:
     """Whether i or j is used, for each pair."""
     return np.expand_dims(used, -1) | np.expand_dims(used, -2)
@@ -81,14 +86,14 @@ def skew(x: Any) -> Any:
     return (x - conjugate(x).mT) / 2
 
 
-def over_gap_dt(g: Any, z: Any, t: Any, gap: Any, sent: Any, values: Any, shared: Any) -> Any:
+def over_gap_dt(g: Any, z: Any, t: Any, gap: Any, sent: Any, values: Any, shared: Any, *, order: int) -> Any:
     """z = t / gap  ⇒  t̄ = g / gap."""
-    return TABLE["linalg.over_gap"](g, gap, g, values, shared)
+    return TABLE["linalg.over_gap"](g, gap, g, values, shared, order=order)
 
 
-def over_gap_dgap(g: Any, z: Any, t: Any, gap: Any, sent: Any, values: Any, shared: Any) -> Any:
+def over_gap_dgap(g: Any, z: Any, t: Any, gap: Any, sent: Any, values: Any, shared: Any, *, order: int) -> Any:
     """z = t / gap  ⇒  gap‾ = −g z / gap."""
-    return -TABLE["linalg.over_gap"](g * z, gap, g * z, values, shared)
+    return -TABLE["linalg.over_gap"](g * z, gap, g * z, values, shared, order=order + 1)
 
 
 def off_diagonal(x: Any) -> Any:
@@ -176,8 +181,8 @@ def eigh_dx(g: Any, z: Any, x: Any, *, UPLO: str) -> Any:
     (w, v), (gw, gv) = (unpack(a, *eigh_shapes(x)) for a in (z, g))
     (gw, used_w), (gv, used_v) = noted(gw), noted(gv)
     w, gw = np.real(w), np.real(gw)
-    gap = np.expand_dims(w, -2) - np.expand_dims(w, -1)
-    turn = TABLE["linalg.over_gap"](off_diagonal(skew(v.mT @ gv)), gap, gv, w, off_diagonal(together(used_w, used_v)))
+    gap, sent = np.expand_dims(w, -2) - np.expand_dims(w, -1), beside(gv, gw * w)
+    turn = TABLE["linalg.over_gap"](off_diagonal(skew(v.mT @ gv)), gap, sent, w, off_diagonal(together(used_w, used_v)))
     inner = np.where(diagonal_mask(x), np.expand_dims(gw, -2), turn)
     return hermitian_part(conjugate(v) @ inner @ v.mT)
 
@@ -207,8 +212,8 @@ def eig_dx(g: Any, z: Any, x: Any) -> Any:
     largest = largest / np.sum(largest, axis=-2, keepdims=True)
     h = np.sum(gv * v, axis=-2, keepdims=True)
     gv = gv - np.real(h) * np.conj(v) - 1j * np.imag(h) * largest / np.where(largest == 0, 1, v)
-    gap = np.expand_dims(w, -2) - np.expand_dims(w, -1)
-    turn = TABLE["linalg.over_gap"](off_diagonal(v.mT @ gv), gap, gv, w, off_diagonal(together(used_w, used_v)))
+    gap, sent = np.expand_dims(w, -2) - np.expand_dims(w, -1), beside(gv, gw * w)
+    turn = TABLE["linalg.over_gap"](off_diagonal(v.mT @ gv), gap, sent, w, off_diagonal(together(used_w, used_v)))
     inner = np.where(diagonal_mask(x), np.expand_dims(gw, -2), turn)
     return TABLE["linalg.left_vectors"](v).mT @ inner @ v.mT
 
@@ -263,7 +268,7 @@ def svd_dx(g: Any, z: Any, x: Any, *, full_matrices: bool) -> Any:
     row, column = np.expand_dims(s, -2), np.expand_dims(s, -1)
     on_u, on_v = uh @ gu, vh @ gv
     p, q = skew(on_u), skew(on_v)
-    sent, vectors = np.concatenate([gu, gv], axis=-2), np.concatenate([used_u, used_v.mT], axis=-2)
+    sent, vectors = beside(np.concatenate([gu, gv], axis=-2), gs * s), np.concatenate([used_u, used_v.mT], axis=-2)
     shared = together(used_s, vectors)
     over = TABLE["linalg.over_gap"]
     alike = over(off_diagonal(p + q), row - column, sent, s, off_diagonal(shared))

@@ -29,23 +29,24 @@ def within(dead: Array, whole: tuple[int, ...], *, start: int, shape: tuple[int,
     return found
 
 
-def over_gap(t: Array, gap: Array, sent: Array, values: Array, shared: Array) -> Array:
+def over_gap(t: Array, gap: Array, sent: Array, values: Array, shared: Array, *, order: int) -> Array:
     """t / gap for the vectors i and j of a decomposition: how far a gradient turns them into each other, NaN where nobody can know.
 
     ``gap`` is the difference of their values; equal means nearly equal, by ``values``, n ε of the largest; t counts as 0 by
     ``sent``, the gradient that it was computed from. Equal values and a t that is not 0: these vectors are any basis, and something
     depends on which: NaN. 0/0 is 0, as for a projector, which is the same for each basis, unless the vectors are used together
     with the values (``shared``): then the limit is a slope of how they are used, f′ in V diag(f(w)) Vᴴ, which is not here. There
-    NaN too, already where fewer than a quarter of the digits are left.
+    NaN too, already where fewer than a quarter of the digits are left. Of the second ``order`` is what divides by the gap once more,
+    where the digits are gone sooner.
     """
     n, eps = t.shape[-1], float(np.finfo(t.dtype).eps)
-    exact, rough = 8 * n * eps, n * max(eps**0.75, 8 * eps)
+    exact, rough = 8 * n * eps, n * max(eps ** (0.75 / order), 8 * eps)
     sizes = [np.max(np.abs(x), axis=tuple(range(1 - k, 0)), initial=0, keepdims=True) for x, k in ((sent, 3), (values, 2))]
     size, scale = sizes[0], sizes[1][..., None]
     noise, faint = (np.abs(t) <= bound * size for bound in (exact, rough))
     equal, near = (np.abs(gap) <= bound * scale for bound in (exact, rough))
-    z = np.where(near & noise, 0, t / np.where(equal, 1, gap))
-    return np.where((equal & ~noise) | (near & faint & shared), np.asarray(np.nan, t.dtype), z)
+    z = np.where(noise & (np.abs(gap) <= n * eps**0.375 * scale), 0, t / np.where(equal, 1, gap))
+    return np.where((equal & ~noise) | (near & ((faint & shared) if order == 1 else t != 0)), np.asarray(np.nan, t.dtype), z)
 
 
 def eigh_shapes(x: Any) -> tuple[tuple[int, ...], ...]:

@@ -62,7 +62,7 @@ det_sign    = primitive("linalg.det_sign",    k.det_sign,         d.det_sign_dx,
 part        = primitive("linalg.part",        k.part,             d.part_dx, start=..., shape=...)
 over_gap    = primitive("linalg.over_gap",    k.over_gap,         d.over_gap_dt,
                                                                   d.over_gap_dgap, None, None, None,
-                        kink="0/0 is 0 as far as that is known to be the limit, else NaN")
+                        kink="0/0 is 0 as far as that is known to be the limit, else NaN", order=1)
 
 # --- decompositions ---------------------------------------------------------------------------------------------------
 cholesky    = primitive("linalg.cholesky",    np.linalg.cholesky, d.cholesky_dx, symmetric=True, upper=False)
