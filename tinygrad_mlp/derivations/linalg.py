@@ -296,14 +296,14 @@ def svdvals_dx(g: Any, z: Any, x: Any) -> Any:
 class Each(Sequence[Any]):
     """The gradients of any number of arrays, each computed when it is asked for."""
 
-    def __init__(self, count: int, make: Callable[[int], Any]) -> None:
-        self.count, self.make = count, make
+    def __init__(self, size: int, make: Callable[[int], Any]) -> None:
+        self.size, self.make = size, make
 
     def __len__(self) -> int:
-        return self.count
+        return self.size
 
     def __getitem__(self, i: Any) -> Any:
-        return self.make(range(self.count)[i])
+        return self.make(range(self.size)[i])
 
 
 def spectral_dx(g: Any, z: Any, *xs: Any, f: Any, null: int) -> Sequence[Any]:
