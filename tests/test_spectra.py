@@ -184,8 +184,8 @@ def test_what_is_no_function_of_a_matrix_is_refused() -> None:
         tg.linalg.funm(np.eye(2), lambda w: np.exp(1j * w))
     with pytest.raises(ShapeError, match="as many real numbers"):
         tg.linalg.funm(np.eye(2), np.sum)
-    with pytest.raises(UnsupportedError, match="cannot be traced"):
-        tg.derive(lambda x: np.sum(tg.linalg.funm(x, np.sin)), np.eye(2))
+    with pytest.raises(UnsupportedError, match="cannot be written down"):
+        tg.derive(lambda x: np.sum(tg.linalg.funm(x, np.sin)), np.eye(2)).source()
     x = Tensor(np.eye(2), requires_grad=True)
     with pytest.raises(UnsupportedError, match="cannot be written down"):
         tg.derive(np.sum(tg.linalg.funm(x, np.sin))).source()

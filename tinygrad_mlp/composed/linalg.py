@@ -16,7 +16,7 @@ from ..derivations.linalg import hermitian_part, unpack
 from ..errors import ShapeError, UnsupportedError
 from ..kernels.linalg import eigh_shapes, qr_shapes, svd_shapes
 from ..modes import is_recording, recording
-from ..primitive import TABLE, composed, is_valueless
+from ..primitive import TABLE, composed
 
 INF = float("inf")
 
@@ -164,8 +164,6 @@ def funm(x: Any, f: Callable[[Any], Any], /, df: Callable[[Any], Any] | None = N
     array([[0.42, 0.42],
            [0.42, 0.42]])
     """
-    if is_valueless(x):
-        raise UnsupportedError("linalg.funm with a function of yours cannot be traced: write linalg.expm, sqrtm or logm")
     return TABLE["linalg.spectral"]([x], f=Scalar(f, df))
 
 

@@ -36,8 +36,8 @@ def over_gap(t: Array, gap: Array, sent: Array, values: Array, shared: Array, *,
     ``sent``, the gradient that it was computed from. Equal values and a t that is not 0: these vectors are any basis, and something
     depends on which: NaN. 0/0 is 0, as for a projector, which is the same for each basis, unless the vectors are used together
     with the values (``shared``): then the limit is a slope of how they are used, f′ in V diag(f(w)) Vᴴ, which is not here. There
-    NaN too, already where fewer than a quarter of the digits are left. Of the second ``order`` is what divides by the gap once more,
-    where the digits are gone sooner.
+    NaN too, already where fewer than a quarter of the digits are left. Of the second ``order`` is what divides by the gap once
+    more, where the digits are gone sooner.
     """
     n, eps = t.shape[-1], float(np.finfo(t.dtype).eps)
     exact, rough = 8 * n * eps, n * max(eps ** (0.75 / order), 8 * eps)
@@ -221,7 +221,8 @@ def domain(w: Array, eps: float, f: Any, null: int) -> Array:
         return w
     w = np.where(np.abs(w) <= w.shape[-1] * eps * np.max(np.abs(w), axis=-1, keepdims=True, initial=0), 0, w)
     if f == "sign":
-        if bool(np.any(np.count_nonzero(w == 0, axis=-1) != null)):
+        w = np.where(np.argsort(np.argsort(np.abs(w))) < null, 0, w)
+        if bool(np.any(np.count_nonzero(w == 0, axis=-1) > null)):
             raise np.linalg.LinAlgError("a matrix of lower rank has no polar factor of its own: some of its singular values are 0")
     elif bool(np.any(w < 0)) or (f == "log" and bool(np.any(w == 0))):
         kind = "negative ones" if f == "sqrt" else "0 or negative ones"
