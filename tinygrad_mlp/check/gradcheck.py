@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import DataError, GradientError, SettingError, ShapeError, TensorTypeError
+from ..errors import DataError, GradientError, GradientWarning, SettingError, ShapeError, TensorTypeError
 from ..extend import direction
 from ..graph import Node, line_of, topological
 from ..kernels.shapes import Array
@@ -84,7 +85,8 @@ def gradcheck(
         raise SettingError(f"gradcheck() checks order 1 or 2, not {order!r}")
     if entries < 0 or draws < 1:
         raise SettingError(f"gradcheck() needs draws from 1 up and entries from 0 up, not draws={draws}, entries={entries}")
-    with np.errstate(all="ignore"), symmetric(True):  # steps may leave the domain, and single entries the symmetric matrices
+    with np.errstate(all="ignore"), symmetric(True), warnings.catch_warnings():  # steps may leave the domain, entries the symmetry
+        warnings.simplefilter("ignore", GradientWarning)  # NaN where there is no derivative is told in the report
         return examined(f, usable(inputs), order, entries, draws, seed)
 
 
