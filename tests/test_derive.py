@@ -68,7 +68,10 @@ def recorded(name: str, sample: Sample) -> tuple[Tensor, list[Tensor]]:
     return weighted(call(name, sample, xs), 1), xs
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLES))
+WRITTEN = sorted({*SAMPLES} - {"linalg.funm"})  # it takes a function of the user's, which is refused: see test_spectra.py
+
+
+@pytest.mark.parametrize("name", WRITTEN)
 def test_every_function_at_first_order(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -78,7 +81,7 @@ def test_every_function_at_first_order(name: str) -> None:
                 compare(loss, xs, OWN_ULPS)
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLES))
+@pytest.mark.parametrize("name", WRITTEN)
 def test_every_function_at_second_order(name: str) -> None:
     step = max(1, len(SAMPLES[name]) // 6)
     for sample in SAMPLES[name][::step]:

@@ -59,7 +59,7 @@ def test_the_command_prints_the_count(capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_command_shows_rules(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["functions", "hypot"]) == 0
     text = capsys.readouterr().out
-    assert "∂L/∂x = g * ratio(x, z)" in text
+    assert "∂L/∂x = d.length_dx(g, z, x)" in text
     assert "at a kink: 0 at (0, 0)" in text
     assert cli.main(["functions", "linalg.solve"]) == 0
     assert "⇒" in capsys.readouterr().out  # the derivation, from its docstring

@@ -66,7 +66,7 @@ class Reading:
                 continue
             with np.errstate(all="ignore"):
                 number = rule(self.g, self.z, *self.args, **self.params)
-                compared += self.compare(list(number) if isinstance(number, (list, tuple)) else [number], rule)
+                compared += self.compare(list(number) if self.op.variadic else [number], rule)
         return compared
 
     def compare(self, numbers: list[Any], rule: Any) -> int:
@@ -82,7 +82,7 @@ class Reading:
 
         inputs = [leaf(name, x) for name, x in zip(self.letters, self.args, strict=True)]
         found = rule(leaf("g", self.g), leaf("z", self.z), *inputs, **self.params)
-        symbols = list(found) if isinstance(found, (list, tuple)) else [found]
+        symbols = list(found) if self.op.variadic else [found]
         names = {symbol: LATEX.name(name) for symbol, (name, _) in leaves.items()}
         lines, texts = m.steps(symbols, names, self.array, LATEX)
         known = {names[symbol].text: value for symbol, (_, value) in leaves.items()} | self.arrays

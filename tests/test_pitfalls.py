@@ -1366,8 +1366,6 @@ def test_95_numpy_functions_keep_the_graph(f):
 
 
 WITHOUT_RULE = {
-    "eigvals": lambda t: np.linalg.eigvals(t),
-    "eig": lambda t: np.linalg.eig(t),
     "i0": np.i0,
     "roots": np.roots,
     "apply_along_axis": lambda t: np.apply_along_axis(np.sum, 0, t),

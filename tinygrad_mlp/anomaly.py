@@ -18,7 +18,7 @@ from .errors import AnomalyError
 from .graph import PACKAGE, Node, line_of, origin, place
 from .kernels.shapes import Array, count
 from .modes import MODES
-from .primitive import Primitive
+from .primitive import TABLE, Primitive
 
 __all__ = ["detect_anomaly"]
 
@@ -231,7 +231,12 @@ def inspect_gradient(node: Node, op: Primitive, i: int, g: Any, gx: Any) -> None
 
 def tell(what: str, causes: Sequence[Cause], case: Case, result: Array, line: str) -> None:
     """Raise the error."""
-    found = next(c for c in causes if (not c.ops or case.op in c.ops.split()) and c.holds(case))
+    singular = TABLE[case.op].singular if case.op in TABLE and case.g is not None else None
+    found = (
+        Cause("", lambda c: True, *singular[1:])
+        if singular
+        else next(c for c in causes if (not c.ops or case.op in c.ops.split()) and c.holds(case))
+    )
     kind = "NaN" if bool(np.any(np.isnan(result))) else "an infinity"
     first = tuple(int(i[0]) for i in np.nonzero(case.bad)) if case.bad.ndim else ()
     lines = [f"{what} gave {kind} ({np.sum(case.bad)} of {case.bad.size} entries, the first at {first}), created at {line}"]

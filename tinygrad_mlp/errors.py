@@ -10,6 +10,7 @@ __all__ = [
     "AnomalyError",
     "DataError",
     "GradientError",
+    "GradientWarning",
     "GraphError",
     "MissingExtraError",
     "SettingError",
@@ -43,6 +44,10 @@ class GraphError(RuntimeError):
 
 class GradientError(RuntimeError):
     """A rule that failed, or that broke the contract of the table, during a backward pass."""
+
+
+class GradientWarning(UserWarning):
+    """A gradient is NaN since the chain rule cannot know it at this point: which operation's, where, and what to write instead."""
 
 
 class AnomalyError(FloatingPointError):

@@ -91,7 +91,10 @@ EXAMPLES: dict[str, tuple[list[tuple[int, ...]], dict[str, Any]]] = {
     **{name: ([(2, 3)], {"axis": 1}) for name in ("sum", "mean", "prod", "max", "min", "var", "std", "logsumexp")},
     "linalg.vector_norm": ([(2, 3)], {"axis": 1}),
     **{f"linalg.{name}": ([(3, 3)], {}) for name in
-       ("inv", "det", "cofactor", "logabsdet", "det_sign", "cholesky", "eigvalsh", "eigh_packed", "svdvals", "svd_packed", "pinv")},
+       ("inv", "det", "cofactor", "logabsdet", "det_sign", "cholesky", "eigvalsh", "eigh_packed", "svdvals", "svd_packed", "pinv",
+        "eig_packed", "eigvals", "left_vectors")},
+    "linalg.part": ([(12,)], {"start": 3, "shape": (3, 3)}), "linalg.spectral": ([(3, 3)], {"f": "exp"}),
+    "linalg.over_gap": ([(3, 3), (3, 3), (3, 3), (3,), (3, 3)], {}),
     "linalg.solve": ([(3, 3), (3, 2)], {}), "linalg.cofactor_dx": ([(3, 3), (3, 3)], {}), "linalg.qr_packed": ([(4, 3)], {}),
     **{f"fft.{name}": ([(4,)], {}) for name in ("fft", "ifft", "rfft", "irfft")},
     "conv": ([(2, 3, 8, 8), (4, 3, 3, 3), (4,)], {"stride": 2}),
@@ -104,7 +107,7 @@ EXAMPLES: dict[str, tuple[list[tuple[int, ...]], dict[str, Any]]] = {
 """The shapes and parameters at which a rule is read to print its formula, where they are not (2, 3) and the defaults."""
 
 KINDS = {"cross_entropy": {1: "i"}, "where": {0: "?"}, "ldexp": {1: "i"}, "imag": {0: "D"}, "angle": {0: "D"}, "conj": {0: "D"},
-         "linalg.det_sign": {0: "D"}, "sign": {0: "D"}, "fft.irfft": {0: "D"}}  # fmt: skip
+         "linalg.over_gap": {4: "?"}, "linalg.det_sign": {0: "D"}, "sign": {0: "D"}, "fft.irfft": {0: "D"}}  # fmt: skip
 """Arguments of a formula that are not real numbers: integers, conditions, complex ones, for which the rule says more."""
 
 

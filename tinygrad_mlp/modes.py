@@ -23,6 +23,7 @@ class Modes(NamedTuple):
     anomaly: bool = False
     full_guard: bool = False
     transformed: bool = False  # whether the function of a transform is running
+    symmetric: bool = False  # whether what reads one triangle of a matrix is to read its Hermitian part
     tracer: Any = None  # what takes the operations of Tensors while a function is traced
 
     def but(
@@ -32,6 +33,7 @@ class Modes(NamedTuple):
         anomaly: bool | None = None,
         full_guard: bool | None = None,
         transformed: bool | None = None,
+        symmetric: bool | None = None,
         tracer: Any = None,
     ) -> Modes:
         """These modes with some of them changed. (_replace of a named tuple leaks memory in CPython 3.11.)"""
@@ -40,6 +42,7 @@ class Modes(NamedTuple):
             self.anomaly if anomaly is None else anomaly,
             self.full_guard if full_guard is None else full_guard,
             self.transformed if transformed is None else transformed,
+            self.symmetric if symmetric is None else symmetric,
             self.tracer if tracer is None else tracer,
         )
 
@@ -64,6 +67,16 @@ def transforming() -> Iterator[None]:
     """The function of a transform runs: what it would lose without a word is refused."""
     modes = MODES.get()
     token = MODES.set(modes.but(transformed=True))
+    try:
+        yield
+    finally:
+        MODES.reset(token)
+
+
+@contextlib.contextmanager
+def symmetric(on: bool) -> Iterator[None]:
+    """Whether functions that read one triangle get a matrix's Hermitian part: their gradient is then that of every entry."""
+    token = MODES.set(MODES.get().but(symmetric=on))
     try:
         yield
     finally:

@@ -30,8 +30,10 @@ BOTH = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 
 
 HELPERS = """
-    contract getitem scatter setitem recurrence sinc_slope conv_weight max_spread max_pick
+    contract radial getitem scatter setitem recurrence sinc_slope conv_weight max_spread max_pick
     linalg.cofactor linalg.cofactor_dx linalg.det_sign linalg.logabsdet linalg.eigh_packed linalg.qr_packed linalg.svd_packed
+    linalg.part linalg.over_gap linalg.spectral
+    linalg.eig_packed linalg.left_vectors
 """.split()
 """Primitives that only others are made of: they are not counted among the functions."""
 

@@ -70,6 +70,8 @@ class Primitive:
     elementwise : whether each entry of the result depends on one entry of each input only
     optional : how many of the last array arguments may be left out (``clip(x, 0)``: ``max`` is then ``None``)
     real : whether the function is one of real numbers only; complex ones are then refused
+    symmetric : whether the matrices x count as symmetric (Hermitian), of which one triangle is read; or the parameter that says so
+    singular : where the rules give NaN since the chain rule cannot know the gradient: what is NaN, why, and what to write instead
 
     Examples
     --------
@@ -82,7 +84,20 @@ class Primitive:
     0.7864477329659274
     """
 
-    __slots__ = ("arrays", "elementwise", "forward", "kink", "name", "optional", "params", "real", "rules", "variadic")
+    __slots__ = (
+        "arrays",
+        "elementwise",
+        "forward",
+        "kink",
+        "name",
+        "optional",
+        "params",
+        "real",
+        "rules",
+        "singular",
+        "symmetric",
+        "variadic",
+    )
 
     def __init__(
         self,
@@ -95,10 +110,13 @@ class Primitive:
         kink: str = "",
         optional: int = 0,
         real: bool = False,
+        singular: tuple[str, str, str] | None = None,
+        symmetric: bool | str = False,
         variadic: bool = False,
     ) -> None:
         self.name, self.forward, self.rules, self.params = name, forward, rules, params
         self.kink, self.optional, self.real, self.variadic = kink, optional, real, variadic
+        self.singular, self.symmetric = singular, symmetric
         self.elementwise = elementwise or (isinstance(forward, np.ufunc) and forward.signature is None)
         self.arrays = next((r.__code__.co_varnames[2 : 2 + len(rules)] for r in rules if r is not None), ())
         """The names of the array arguments, read off the rules."""
@@ -134,6 +152,10 @@ class Primitive:
                 continue
             if (x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype).kind == "c" and not COMPLEX_STEP.get():
                 raise not_complex(self.name)
+
+    def reads_triangle(self, params: Mapping[str, Any]) -> bool:
+        """Whether x counts as symmetric, so that changes of single entries are none of what the function is of."""
+        return bool(params[self.symmetric] if isinstance(self.symmetric, str) else self.symmetric)
 
     def sort(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Parameters given by position (``sum(x, 0)``) and arrays given by name (``clip(x, max=1)``), in their places."""
@@ -193,6 +215,8 @@ def primitive(
     numpy: tuple[Callable[..., Any], ...] = (),
     optional: int = 0,
     real: bool = False,
+    singular: tuple[str, str, str] | None = None,
+    symmetric: bool | str = False,
     variadic: bool = False,
     **params: Any,
 ) -> Primitive:
@@ -204,7 +228,17 @@ def primitive(
     if name in TABLE:
         raise ValueError(f"the table has a primitive {name!r} already")
     entry = TABLE[name] = Primitive(
-        name, forward, rules, params, elementwise=elementwise, kink=kink, optional=optional, real=real, variadic=variadic
+        name,
+        forward,
+        rules,
+        params,
+        elementwise=elementwise,
+        kink=kink,
+        optional=optional,
+        real=real,
+        singular=singular,
+        symmetric=symmetric,
+        variadic=variadic,
     )
     for function in (forward, *numpy):
         BY_NUMPY[function] = entry

@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .derivations.linalg import hermitian_part
 from .errors import operation_failed
 from .graph import CLOCK, Extras, Node, origin
 from .guard import SMALL, entries
 from .kernels.shapes import Array
-from .modes import DEFAULT, MODES
+from .modes import DEFAULT, MODES, symmetric
 from .operand import Operand
 from .primitive import Primitive
 from .values import NUMBERS, leaf, plain
@@ -44,6 +45,9 @@ def record(cls: type[N], op: Primitive, inputs: Sequence[Any], params: dict[str,
     modes = MODES.get()
     if modes is not DEFAULT and modes.tracer is not None:
         return modes.tracer.apply(op, inputs, params)  # type: ignore[no-any-return]  # a handle, for the time of the trace
+    if modes is not DEFAULT and modes.symmetric and edges and edges[0][0] == 0 and op.reads_triangle(params):
+        with symmetric(False):
+            return record(cls, op, (hermitian_part(inputs[0]), *inputs[1:]), params)
     extras = protect(arrays, users, modes.full_guard) if users is not None and edges and not modes.paused else None
     if modes is not DEFAULT and modes.anomaly:
         from .anomaly import inspect_inputs, inspect_value

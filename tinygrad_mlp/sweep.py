@@ -7,22 +7,27 @@ added up. Its rules may be read with arrays or with Tensors.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from . import rules
-from .errors import GradientError, GraphError, describe
+from .errors import GradientError, GradientWarning, GraphError, describe
 from .graph import Node, line_of, topological
 from .guard import changed
-from .kernels.shapes import inverse
+from .kernels.linalg import within
+from .kernels.shapes import inverse, is_unique
 from .modes import MODES
 from .primitive import TABLE, Primitive
 
 __all__ = ["sweep", "unbroadcast"]
 
 ndarray = np.ndarray
+PART = TABLE["linalg.part"]
+VIEWS = (rules.permute_dims, rules.reshape, rules.squeeze, rules.expand_dims, rules.real)
+TOLD: dict[Any, Any] = {}  # which warnings were given, for the warnings module
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -96,7 +101,7 @@ def walk(root: Node, seed: Any, wanted: dict[Node, bool] | None, create_graph: b
     """The sweep itself."""
     results: dict[Node, Any] = {}
     unused: dict[Node, Any] = {}  # where it is known that the result does not depend on a node's entries at all
-    where = rules.where
+    where, getitem = rules.where, rules.getitem
     # what has arrived, and whether that is in a buffer of its own: rules may hand on views, g itself, an input
     arrived: dict[Node, tuple[Any, bool]] = {root: (rules.conj(seed) if seed.dtype.kind == "c" else seed, True)}
     for node in topological(root):
@@ -112,7 +117,7 @@ def walk(root: Node, seed: Any, wanted: dict[Node, bool] | None, create_graph: b
         dead = unused.pop(node, None) if unused else None
         for x, gx, new in pull_back(node, op, g, wanted, create_graph, watch, dead):
             before = arrived.get(x)
-            if unused or op is where or dead is not None:
+            if unused or op is where or dead is not None or (op is getitem and is_part(x)):
                 note_unused(unused, node, x, dead, first=before is None)
             if before is None:
                 arrived[x] = (gx, new)
@@ -135,6 +140,13 @@ def result(g: Any, mine: bool, create_graph: bool) -> Any:
     return g if mine or create_graph else np.array(g)
 
 
+def is_part(x: Node) -> bool:
+    """Whether x holds the vectors or values of a decomposition, of which it matters which ones are used."""
+    while x.op in VIEWS:
+        x = x.edges[0][1]
+    return x.op is PART
+
+
 def note_unused(unused: dict[Node, Any], node: Node, x: Node, dead: Any, first: bool) -> None:
     """Note which entries of x nothing depends on, as far as node knows: those that a where() did not select.
 
@@ -147,8 +159,15 @@ def note_unused(unused: dict[Node, Any], node: Node, x: Node, dead: Any, first: 
         branches = [i for i, y in node.edges if y is x]
         mine = None if condition is None or len(branches) != 1 else ~condition if branches == [1] else condition
         dead = mine if dead is None or mine is None else mine | dead
+    elif node.op is rules.getitem and is_part(x):  # eigenvectors, say, that an index did not pick
+        index = node.params["index"]
+        rest = dead if type(dead) is ndarray and is_unique(index) else False
+        dead = np.ones(x.array.shape, bool)
+        dead[index] = rest
     elif dead is not None and node.op in (rules.reshape, rules.squeeze, rules.expand_dims):
         dead = dead.reshape(x.array.shape)
+    elif dead is not None and node.op is rules.real:
+        pass
     elif dead is not None and node.op is rules.permute_dims:
         dead = dead.transpose(inverse(node.params["axes"]))
     elif node.op is None or not node.op.elementwise:
@@ -191,7 +210,7 @@ def pull_back(
     z: Any = node if create_graph else node.array
     args: Sequence[Any] = graph_inputs(node) if create_graph else node.arrays or ()
     together: Sequence[Any] | None = None  # the gradients of all inputs, which a variadic rule gives at once
-    rules_of, variadic = op.rules, op.variadic
+    rules_of, variadic, singular = op.rules, op.variadic, op.singular
     for i, x in node.edges:
         rule = rules_of[0 if variadic else i]
         if rule is None or (wanted is not None and x not in wanted):
@@ -204,6 +223,8 @@ def pull_back(
                 with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                     gx = rule(g, z, *args, **node.params)
                 gx = rules.where(dead, 0, gx) if gx.shape == dead.shape else gx
+            elif type(dead) is ndarray and op is PART:
+                gx = rules.where(within(dead, x.array.shape, **node.params), 0, rule(g, z, *args, **node.params))
             else:
                 gx = rule(g, z, *args, **node.params)
         except Exception as error:
@@ -219,10 +240,22 @@ def pull_back(
             from .anomaly import inspect_gradient
 
             inspect_gradient(node, op, i, g, gx)
+        if singular is not None and type(node.array) is ndarray:
+            warn_if_nan(node, op, g, gx)
         # of use for leaves only; a user's rule may keep what it gives
         new = x.op is None and not create_graph and not variadic and TABLE.get(op.name) is op and is_new(gx, g, z, args)
         found.append((x, gx, new))
     return found
+
+
+def warn_if_nan(node: Node, op: Primitive, g: Any, gx: Any) -> None:
+    """Say, once a place, that a rule has given NaN because the chain rule cannot know the gradient."""
+    if op.singular is None or not np.isnan(getattr(gx, "array", gx)).any() or np.isnan(getattr(g, "array", g)).any():
+        return
+    file, _, line = line_of(node).rpartition(":")
+    what, cause, cure = op.singular
+    text = f"{what} (created at {line_of(node)}) is NaN: {cause}; {cure}"
+    warnings.warn_explicit(text, GradientWarning, file, int(line) if line.isdigit() else 0, registry=TOLD)
 
 
 def refuse_changed(node: Node, op: Primitive) -> NoReturn:

@@ -92,6 +92,7 @@ CORE: dict[str, list[Sample]] = {
     "float_power": binary(positive, normal),
     "reciprocal": unary(positive),
     "hypot": binary(normal),
+    "radial": [Sample((normal(*a), normal(*b, seed=1), positive(*a, seed=2))) for a, b in PAIRS] + [Sample((complex_normal(3), complex_normal(3, seed=1), positive(3)))],
     "negative": unary(normal),
     "positive": unary(normal),
     "square": unary(normal),

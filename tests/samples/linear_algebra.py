@@ -33,6 +33,11 @@ def complex_spread(*shape: int, seed: int = 0) -> Array:
     return complex_normal(*shape, seed=seed) * 0.25 + np.eye(*shape[-2:]) * np.arange(1.0, 1.0 + shape[-1])
 
 
+def gaps(*shape: int) -> Array:
+    """Differences of values, away from 0."""
+    return normal(*shape, seed=5) + np.sign(normal(*shape, seed=5))
+
+
 def of_rank(rank: int, *shape: int, seed: int = 0) -> Array:
     """Matrices of a lower rank than they could have."""
     return normal(*shape[:-1], rank, seed=seed) @ normal(*shape[:-2], rank, shape[-1], seed=seed + 1)
@@ -108,10 +113,22 @@ LINEAR_ALGEBRA: dict[str, list[Sample]] = {
     "linalg.logabsdet": square(),
     "linalg.det_sign": square(),
     "linalg.slogdet": square(),
+    "linalg.part": [Sample((make(*s, 12),), {"start": 3, "shape": shape}) for make in (normal, complex_normal) for s, shape in (((), (3, 3)), ((2,), (2,)), ((0,), (2, 3)))],
+    "linalg.over_gap": [Sample((make(*s), gaps(*s)), call=lambda t, gap: (t, gap, np.ones(t.shape), np.ones(t.shape[:-1]), np.zeros(t.shape, bool)))
+                        for make in (normal, complex_normal) for s in ((3, 3), (2, 2, 2), (0, 2, 2), (1, 1))],
     "linalg.cholesky": [*square(call=definite), *square(call=definite, upper=True)],
     "linalg.eigvalsh": [*square(call=symmetric), *square(call=symmetric, UPLO="U")],
     "linalg.eigh": real_only([*square(call=symmetric), *square(call=symmetric, UPLO="U")]),
     "linalg.eigh_packed": real_only(square(call=symmetric)),
+    **{f"linalg.{name}": [*square(spread, complex_spread), Sample((np.array([[1.0, -2.0], [3.0, 1.5]]),))] for name in ("eig", "eig_packed", "eigvals")},
+    "linalg.left_vectors": square(),
+    "linalg.spectral": [Sample(tuple(make(*s, seed=i) for i in range(k)), {"f": f}, lambda x, *es: (*definite(x), *es)) for f in ("exp", "sqrt", "log")
+                        for k in (1, 2, 3) for make, s in ((normal, (3, 3)), (normal, (2, 2, 2)), (complex_normal, (2, 2)))],
+    "linalg.funm": [*square(call=lambda x: (*symmetric(x), np.sin)), Sample((normal(3, 3),), {"df": np.cos}, lambda x: (*symmetric(x), np.sin))],
+    "linalg.expm": square(make=normal, complex_make=complex_normal, call=symmetric),
+    "linalg.sqrtm": square(call=definite),
+    "linalg.logm": square(call=definite),
+    "linalg.polar": [s for s in rectangular() if s.inputs[0].size],
     "linalg.qr": [*rectangular(), *rectangular(mode="r"), *[Sample((spread(*s),), {"mode": "complete"}) for s in ((3, 3), (2, 4))]],
     "linalg.qr_packed": rectangular(),
     "linalg.svd": [*rectangular(imaginary=False, full_matrices=False), *[Sample((spread(*s),)) for s in ((1, 1), (3, 3), (2, 2, 2))],

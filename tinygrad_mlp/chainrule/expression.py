@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import is_numpys, name_of, signature
+from ..errors import UnsupportedError
 from ..graph import Node
 from ..primitive import Primitive
 from ..symbols import Symbol
@@ -174,6 +175,10 @@ class Writer:
         """A parameter's value."""
         if isinstance(value, np.dtype):
             return dtype_text(value)
+        if callable(value) and not isinstance(value, type):
+            raise UnsupportedError(
+                f"a function of yours, the argument {name}=, cannot be written down: for linalg.funm write expm, sqrtm or logm"
+            )
         if isinstance(value, tuple) and len(value) == 1 and name == "axis":
             return self.param(value[0])
         if name == "index" and not isinstance(value, np.ndarray):

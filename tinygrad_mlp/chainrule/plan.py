@@ -24,7 +24,7 @@ __all__ = ["Line", "Plan", "plan"]
 
 INLINED = {
     "cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "softmax", "log_softmax", "sigmoid", "log_sigmoid", "softsign",
-    "silu", "elu", "leaky_relu", "gelu", "softplus",
+    "silu", "elu", "leaky_relu", "gelu", "softplus", "radial",
 }  # fmt: skip
 """Own functions that are written out line by line; the others become functions of the module."""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import DataError, GradientError, SettingError, ShapeError, TensorTypeError
+from ..errors import DataError, GradientError, GradientWarning, SettingError, ShapeError, TensorTypeError
 from ..extend import direction
 from ..graph import Node, line_of, topological
 from ..kernels.shapes import Array
+from ..modes import symmetric
 from ..tensor import Tensor
 from .examination import Derived, Examination, Recorded, weights
 from .report import Fault, Finding, GradientCheck
@@ -64,6 +66,10 @@ def gradcheck(
     inputs in the last bit shows. A function that converts to float32 itself is checked there, with the coarser tolerance that its
     differences have.
 
+    Cholesky, ``eigh``, ``eigvalsh`` and functions of symmetric matrices (``linalg.expm`` …) take one triangle for the whole; their
+    gradient is that of a symmetric change, shared by both triangles. Here they are given (A + Aᴴ) / 2, whose derivative by a single
+    entry is half of what a change of that entry and its mirror image makes.
+
     Examples
     --------
     >>> import tinygrad_mlp as tg
@@ -79,7 +85,8 @@ def gradcheck(
         raise SettingError(f"gradcheck() checks order 1 or 2, not {order!r}")
     if entries < 0 or draws < 1:
         raise SettingError(f"gradcheck() needs draws from 1 up and entries from 0 up, not draws={draws}, entries={entries}")
-    with np.errstate(all="ignore"):  # steps may leave the domain
+    with np.errstate(all="ignore"), symmetric(True), warnings.catch_warnings():  # steps may leave the domain, entries the symmetry
+        warnings.simplefilter("ignore", GradientWarning)  # NaN where there is no derivative is told in the report
         return examined(f, usable(inputs), order, entries, draws, seed)
 
 

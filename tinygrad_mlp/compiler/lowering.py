@@ -19,7 +19,7 @@ Check = tuple[Callable[..., None], Symbol, tuple[Any, ...]]
 
 INLINED = {
     "relu", "leaky_relu", "elu", "hardtanh", "sigmoid", "log_sigmoid", "softplus", "softsign", "silu", "softmax", "log_softmax",
-    "cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "mean",
+    "cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "mean", "radial",
 }  # fmt: skip
 """Functions that are taken apart, so that their parts have buffers and share what they have in common."""
 

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..derivations.elementwise import conjugate
+from ..derivations.linalg import hermitian_part, unpack
 from ..errors import ShapeError, UnsupportedError
-from ..kernels.linalg import eigh_shapes, qr_shapes, svd_shapes, unpack
+from ..kernels.linalg import eigh_shapes, qr_shapes, svd_shapes
 from ..kernels.shapes import alike, floating
-from ..modes import is_recording
+from ..modes import is_recording, recording
 from ..primitive import TABLE, composed
 from .shapes import operand
 
@@ -55,6 +57,15 @@ def eigh(x: Any, /, UPLO: str = "L") -> Any:
     """
     w, v = unpack(TABLE["linalg.eigh_packed"](x, UPLO=UPLO), *eigh_shapes(x))
     return results_of(np.linalg.eigh)(as_real(w), v)
+
+
+@composed(np.linalg.eig, name="linalg.eig")
+def eig(x: Any, /) -> Any:
+    """Eigenvalues and eigenvectors, the columns, of a square matrix: x V = V diag(w), in any order, and complex.
+
+    The vectors have length 1, and their largest entry is real. For symmetric matrices ``eigh`` has real results.
+    """
+    return results_of(np.linalg.eig)(*unpack(TABLE["linalg.eig_packed"](x), *eigh_shapes(x)))
 
 
 @composed(np.linalg.svd, name="linalg.svd")
@@ -101,6 +112,99 @@ def slogdet(x: Any, /) -> Any:
     return results_of(np.linalg.slogdet)(TABLE["linalg.det_sign"](x), TABLE["linalg.logabsdet"](x))
 
 
+# --- functions of symmetric matrices ----------------------------------------------------------------------------------
+
+
+class Scalar:
+    """A function of numbers with its derivatives, the first by ``df`` where that is given, the others by the rules."""
+
+    def __init__(self, f: Callable[[Any], Any], df: Callable[[Any], Any] | None) -> None:
+        self.known = (f,) if df is None else (f, df)
+
+    def __call__(self, x: Any, order: int) -> Any:
+        from ..derivative import gradients
+        from ..tensor import Tensor
+
+        at = min(order, len(self.known) - 1)
+        if order == at:
+            return self.checked(self.known[at](x), x)
+        with recording(True):
+            t = Tensor(x, requires_grad=True)
+            y = self.known[at](t)
+            for _ in range(order - at):
+                if not getattr(y, "requires_grad", False):
+                    return np.zeros_like(x)
+                y = gradients(np.sum(y), t, create_graph=True)
+        return y.numpy()
+
+    def checked(self, y: Any, x: Any) -> Any:
+        """The values; refused if they are no real numbers, one for each of x, or depend on something that needs a gradient."""
+        if getattr(y, "requires_grad", False):
+            raise UnsupportedError(
+                "funm(A, f): f depends on a tensor that requires gradients, which would be lost: scale outside of f, or write "
+                "t.numpy() in f to leave the graph on purpose"
+            )
+        y = np.asarray(y)
+        if y.shape != x.shape or y.dtype.kind not in "fiu":
+            raise ShapeError(
+                f"funm(A, f): f takes real numbers, an array of shape {x.shape}, to as many real numbers, not to {y.dtype} of "
+                f"shape {y.shape}; a complex function is written in two parts, funm(A, np.cos) + 1j * funm(A, np.sin)"
+            )
+        return y.astype(x.dtype)
+
+
+@composed(name="linalg.funm")
+def funm(x: Any, f: Callable[[Any], Any], /, df: Callable[[Any], Any] | None = None) -> Any:
+    """The function of a symmetric or Hermitian matrix, f(A) = V diag(f(w)) Vᴴ, for a function f of real numbers in plain NumPy.
+
+    Its derivatives of all orders are right also where eigenvalues are equal, where those of V do not exist: they are made of
+    divided differences of f. These need f′, f″ …, which follow from f by the rules; ``df`` gives f′ in another way. Matrices that
+    are not symmetric are refused; the gradient is symmetric.
+
+    >>> import tinygrad_mlp as tg
+    >>> tg.grad(lambda a: np.sum(tg.linalg.funm(a, np.tanh)))(np.eye(2)).round(4)
+    array([[0.42, 0.42],
+           [0.42, 0.42]])
+    """
+    return TABLE["linalg.spectral"]([x], f=Scalar(f, df))
+
+
+@composed(name="linalg.expm")
+def expm(x: Any, /) -> Any:
+    """The exponential Σ Aᵏ / k! of a symmetric or Hermitian matrix; with derivatives of all orders, as ``funm``."""
+    return TABLE["linalg.spectral"]([x], f="exp")
+
+
+@composed(name="linalg.sqrtm")
+def sqrtm(x: Any, /) -> Any:
+    """The root R = Rᴴ, R R = A, of a symmetric or Hermitian matrix without negative eigenvalues; as ``funm``.
+
+    At a singular matrix the slope is infinite.
+    """
+    return TABLE["linalg.spectral"]([x], f="sqrt")
+
+
+@composed(name="linalg.logm")
+def logm(x: Any, /) -> Any:
+    """The logarithm L = Lᴴ, expm(L) = A, of a positive definite matrix; as ``funm``."""
+    return TABLE["linalg.spectral"]([x], f="log")
+
+
+@composed(name="linalg.polar")
+def polar(x: Any, /) -> Any:
+    """U, P with x = U P: U the nearest matrix with orthonormal columns (rows, if x is wide), P = (xᴴ x)^½, for x of full rank.
+
+    U is U Vᴴ of the singular value decomposition. Here it is the corner of the sign of [[0, x], [xᴴ, 0]], whose eigenvalues are the
+    singular values and their negatives: equal ones do no harm, at no order.
+    """
+    m, n = sides(x)
+    over = np.concatenate([np.zeros_like(x @ x.mT), x], axis=-1)
+    under = np.concatenate([conjugate(x).mT, np.zeros_like(x.mT @ x)], axis=-1)
+    whole = np.concatenate([over, under], axis=-2)
+    u = TABLE["linalg.spectral"]([whole], f="sign", null=abs(m - n))[..., :m, m:]
+    return u, hermitian_part(conjugate(u).mT @ x)
+
+
 # --- norms ------------------------------------------------------------------------------------------------------------
 
 
@@ -124,7 +228,10 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
         z = np.sum(TABLE["linalg.svdvals"](x), axis=-1)
     else:
         lengths = TABLE["linalg.svdvals"](x) if abs(ord) == 2 else np.sum(np.abs(x), axis=-2 if abs(ord) == 1 else -1)
-        z = np.max(lengths, axis=-1) if ord > 0 else np.min(lengths, axis=-1)
+        if abs(ord) == 2:  # they are in order, and of equal ones one is taken, which has no second derivative
+            z = lengths[..., 0] if ord > 0 else lengths[..., -1]
+        else:
+            z = np.max(lengths, axis=-1) if ord > 0 else np.min(lengths, axis=-1)
     return np.expand_dims(z, (-2, -1)) if keepdims else z
 
 

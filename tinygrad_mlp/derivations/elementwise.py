@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.shapes import floating
+from ..primitive import TABLE
 
 
 def conjugate(x: Any) -> Any:
@@ -17,6 +18,60 @@ def conjugate(x: Any) -> Any:
 def ratio(x: Any, z: Any) -> Any:
     """x / z, and 0 where z is 0: the direction of a vector x of length z, of which 0 has none."""
     return np.where(z == 0, 0, x / np.where(z == 0, 1, z))
+
+
+def length_dx(g: Any, z: Any, x: Any) -> Any:
+    """z is the length of a vector with the entry x  ⇒  x̄ = g x / z, and 0 at z = 0, which is a subgradient.
+
+    Its own derivative at 0 is infinite, unless g goes to 0 as z does, which its value alone does not tell. In ‖x‖², for which
+    g = 2 z, the graph of g shows the factor z, and what is left, 2 x, is smooth.
+    """
+    rest = without(g, z)
+    return radial(g, x, z) if rest is None else rest * x
+
+
+def radial(g: Any, x: Any, z: Any) -> Any:
+    """g x / z, in the recorded graph of which a g that is constant and 0, of a row that is masked, keeps everything away."""
+    gx = TABLE["radial"](g, x, z)
+    constant = not getattr(g, "tracked", True) and not getattr(g, "_valueless", False)
+    return np.where(g == 0, 0, gx) if constant else gx
+
+
+def without(g: Any, z: Any, depth: int = 8) -> Any:
+    """g / z where the recorded graph of g shows the factor z, else None; not for Symbols, which give the same bits as arrays."""
+    op = getattr(g, "op", None)
+    if op is None or getattr(g, "_valueless", False) or not depth:
+        return None
+    if g is z or (op is z.op and g.params == z.params and all(a is b for a, b in zip(g.inputs, z.inputs, strict=True))):
+        return np.ones_like(z)
+    a, b = (*g.inputs, None)[:2]
+    rest = without(a, z, depth - 1)
+    if op.name == "multiply":
+        other = without(b, z, depth - 1) if rest is None else None
+        return rest * b if rest is not None else None if other is None else a * other
+    if op.name == "add":
+        other = without(b, z, depth - 1)
+        return None if rest is None or other is None else rest + other
+    if rest is None:
+        return None
+    if op.name == "pow" and isinstance(b, (int, float)) and b >= 1:
+        return rest * a ** (b - 1) if b > 1 else rest
+    return rest / b if op.name == "divide" else -rest if op.name == "negative" else None
+
+
+def radial_dx(g: Any, z: Any, h: Any, x: Any, length: Any) -> Any:
+    """r = h x / l  ⇒  x̄ = g h / l. At l = 0 that is ∞, or 0/0 whose limit is not known here: NaN, and 0 where nothing arrives."""
+    return np.where(length == 0, unknown(g), g * h / np.where(length == 0, 1, length))
+
+
+def radial_dlength(g: Any, z: Any, h: Any, x: Any, length: Any) -> Any:
+    """r = h x / l  ⇒  l̄ = −g r / l; at l = 0 as for x."""
+    return np.where(length == 0, unknown(g), -TABLE["radial"](g, z, length))
+
+
+def unknown(g: Any) -> Any:
+    """NaN, and 0 where nothing arrives."""
+    return np.where(g == 0, 0, g * np.nan)
 
 
 def gap(x: Any, y: Any) -> Any:
@@ -48,6 +103,14 @@ def sign_dx(g: Any, z: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
         return np.zeros_like(g)
     return np.real(1j * g * z) * (-1j * ratio(np.conj(z), np.abs(x)))
+
+
+def abs_dx(g: Any, z: Any, x: Any) -> Any:
+    """z = |x|  ⇒  x̄ = g sign(x)*, and 0 at 0. Of a complex x it is the length."""
+    if x.dtype.kind == "c":
+        return length_dx(g, z, np.conj(x))
+    rest = without(g, z)
+    return g * np.sign(x) if rest is None else rest * x
 
 
 def angle_dx(g: Any, z: Any, x: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..kernels.shapes import count, over, reduced, unreduce, wide
 from ..primitive import TABLE
-from .elementwise import conjugate, ratio
+from .elementwise import conjugate, radial, ratio, without
 
 
 def extremum_dx(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -28,13 +28,32 @@ def var_slope(x: Any, axis: Any, correction: float) -> Any:
     return over(2 * conjugate(deviation), count(x, axis) - correction)
 
 
-def norm_slope(z: Any, x: Any, axis: Any, ord: float) -> Any:
+def std_dx(g: Any, z: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    """s = √v  ⇒  ∂s/∂xᵢ = ∂v/∂xᵢ / 2s: s is the length of the vector of the deviations, 0 where all entries are equal."""
+    slope, rest = var_slope(x, axis, correction), without(g, z)
+    if rest is None:
+        return radial(unreduce(wide(g), x, axis, keepdims), slope, unreduce(2 * wide(z), x, axis, keepdims))
+    return unreduce(np.broadcast_to(rest / 2, z.shape), x, axis, keepdims) * slope
+
+
+def norm_dx(g: Any, z: Any, x: Any, axis: Any, keepdims: bool, ord: float) -> Any:
     """z = (Σ |xᵢ|ᵖ)^(1/p)  ⇒  ∂z/∂xᵢ = sign(xᵢ)* (|xᵢ| / z)ᵖ⁻¹: for p = 2 the unit vector x / z, 0 at the zero vector.
 
-    p = ∞ and −∞ select the largest and the smallest |xᵢ|, in equal parts at a tie; p = 0 counts, with slope 0.
+    p = ∞ and −∞ select the largest and the smallest |xᵢ|, in equal parts at a tie; p = 0 counts, with slope 0. For
+    1 < p < ∞ it has no second derivative at 0, as for p = 2.
     """
+    rest = without(g, z) if ord == 2 else None
+    if rest is not None:
+        return unreduce(np.broadcast_to(rest, z.shape), x, axis, keepdims) * conjugate(x)
+    g, z = unreduce(g, x, axis, keepdims), unreduce(z, x, axis, keepdims)
     if ord == 2:
-        return ratio(conjugate(x), z)
+        return radial(g, conjugate(x), z)
+    gx = g * norm_slope(z, x, axis, ord)
+    return np.where(z == 0, radial(g, conjugate(x), z), gx) if 1 < ord < float("inf") else gx
+
+
+def norm_slope(z: Any, x: Any, axis: Any, ord: float) -> Any:
+    """∂z/∂xᵢ for p ≠ 2."""
     direction = conjugate(np.sign(x))
     if ord == 1:
         return direction

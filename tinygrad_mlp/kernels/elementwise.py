@@ -25,6 +25,11 @@ def clip(x: Array, min: Any, max: Any) -> Array:
     return np.clip(x, min, max)
 
 
+def radial(h: Array, x: Array, length: Array) -> Array:
+    """h x / length, and 0 where the length is 0."""
+    return h * np.where(length == 0, 0, x / np.where(length == 0, 1, length))
+
+
 def angle(x: Array) -> Array:
     """The argument of a complex number in (−π, π]; for a real one 0 or π."""
     return np.angle(x)

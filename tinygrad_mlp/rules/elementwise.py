@@ -6,12 +6,20 @@ from __future__ import annotations
 import numpy as np
 
 from ..derivations import elementwise as d
-from ..derivations.elementwise import conjugate, ratio
+from ..derivations.elementwise import ratio
 from ..kernels import elementwise as k
 from ..kernels.elementwise import DEGREE, LN2, LN10
 from ..kernels.shapes import floating
-from ..primitive import Primitive, primitive
+from ..primitive import TABLE, Primitive, primitive
 from .activations import sigmoid
+
+LENGTH = (
+    "the second derivative of a length",
+    "the norm, hypot, std or complex absolute value of zeros has none, unless it is squared",
+    "write np.sum(x * x) in place of a squared norm, np.var for np.std(x) ** 2, np.real(z * np.conj(z)) for np.abs(z) ** 2, or keep zeros out "
+    "before: np.where(row_is_zero, 1.0, x)",
+)
+"""Why a second derivative is NaN, and the cure."""
 
 # fmt: off
 # --- arithmetic -------------------------------------------------------------------------------------------------------
@@ -38,9 +46,14 @@ negative    = primitive("negative",    np.negative,     lambda g, z, x: -g)
 positive    = primitive("positive",    np.positive,     lambda g, z, x: g)
 reciprocal  = primitive("reciprocal",  np.reciprocal,   lambda g, z, x: -g * z * z)
 square      = primitive("square",      np.square,       lambda g, z, x: g * (2 * x))
-hypot       = primitive("hypot",       np.hypot,        lambda g, z, x, y: g * ratio(x, z),
-                                                        lambda g, z, x, y: g * ratio(y, z),
-                        kink="0 at (0, 0)")
+hypot       = primitive("hypot",       np.hypot,        lambda g, z, x, y: d.length_dx(g, z, x),
+                                                        lambda g, z, x, y: d.length_dx(g, z, y),
+                        kink="0 at (0, 0); second order as radial")
+radial      = primitive("radial",      k.radial,        lambda g, z, h, x, length: TABLE["radial"](g, x, length),
+                                                        d.radial_dx,
+                                                        d.radial_dlength, elementwise=True, singular=LENGTH,
+                        kink="where the length of a vector is 0: 0 as its gradient; NaN as the second derivative, unless the graph shows that it is the "
+                             "square of the length, or a higher power, that is differentiated")
 
 # --- roots, exponentials, logarithms ----------------------------------------------------------------------------------
 sqrt        = primitive("sqrt",        np.sqrt,         lambda g, z, x: g / (2 * z),
@@ -86,9 +99,9 @@ deg2rad     = primitive("deg2rad",     np.deg2rad,      lambda g, z, x: g * DEGR
 rad2deg     = primitive("rad2deg",     np.rad2deg,      lambda g, z, x: g / DEGREE, numpy=(np.degrees,))
 
 # --- parts of a number: for a complex x = a + ib a gradient is ∂L/∂a − i ∂L/∂b ----------------------------------------
-abs         = primitive("abs",         np.absolute,     lambda g, z, x: g * conjugate(np.sign(x)),
+abs         = primitive("abs",         np.absolute,     lambda g, z, x: d.abs_dx(g, z, x),
                         kink="0 at 0")
-fabs        = primitive("fabs",        np.fabs,         lambda g, z, x: g * np.sign(x),
+fabs        = primitive("fabs",        np.fabs,         lambda g, z, x: d.abs_dx(g, z, x),
                         kink="0 at 0")
 sign        = primitive("sign",        np.sign,         lambda g, z, x: d.sign_dx(g, z, x),
                         kink="0 at the jump")

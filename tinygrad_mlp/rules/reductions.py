@@ -6,9 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..derivations import reductions as d
-from ..derivations.elementwise import ratio
 from ..kernels import reductions as k
-from ..kernels.shapes import count, over, unreduce, wide
+from ..kernels.shapes import count, over, unreduce
 from ..primitive import primitive
 
 # fmt: off
@@ -24,10 +23,10 @@ min         = primitive("min",         np.minimum.reduce, lambda g, z, x, *, axi
                         kink="equal parts at a tie", numpy=(np.min, np.amin), axis=None, keepdims=False)
 var         = primitive("var",         np.var,          lambda g, z, x, *, axis, correction, keepdims: unreduce(g, x, axis, keepdims) * d.var_slope(x, axis, correction),
                         axis=None, correction=0, keepdims=False)
-std         = primitive("std",         np.std,          lambda g, z, x, *, axis, correction, keepdims: ratio(unreduce(wide(g), x, axis, keepdims), unreduce(2 * wide(z), x, axis, keepdims)) * d.var_slope(x, axis, correction),
-                        kink="0 where all entries are equal", axis=None, correction=0, keepdims=False)
-vector_norm = primitive("linalg.vector_norm", k.vector_norm, lambda g, z, x, *, axis, keepdims, ord: unreduce(g, x, axis, keepdims) * d.norm_slope(unreduce(z, x, axis, keepdims), x, axis, ord),
-                        kink="0 at the zero vector; for ord=±inf equal parts at a tie; for ord=0 zero everywhere", numpy=(np.linalg.vector_norm,), axis=None, keepdims=False, ord=2)
+std         = primitive("std",         np.std,          lambda g, z, x, *, axis, correction, keepdims: d.std_dx(g, z, x, axis, correction, keepdims),
+                        kink="0 where all entries are equal; second order as radial", axis=None, correction=0, keepdims=False)
+vector_norm = primitive("linalg.vector_norm", k.vector_norm, lambda g, z, x, *, axis, keepdims, ord: d.norm_dx(g, z, x, axis, keepdims, ord),
+                        kink="0 at the zero vector, second order as radial; for ord=±inf equal parts at a tie; for ord=0 zero everywhere", numpy=(np.linalg.vector_norm,), axis=None, keepdims=False, ord=2)
 cumulative_sum  = primitive("cumulative_sum",  k.cumulative_sum,  lambda g, z, x, *, axis, dtype, include_initial: d.cumulative_sum_dx(g, x, axis, include_initial),
                         numpy=(np.cumulative_sum,), axis=None, dtype=None, include_initial=False)
 cumulative_prod = primitive("cumulative_prod", k.cumulative_prod, lambda g, z, x, *, axis, dtype, include_initial: d.cumulative_prod_dx(g, x, axis, include_initial),
