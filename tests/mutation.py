@@ -234,10 +234,10 @@ class Measured:
 
 
 class Chosen:
-    """Only the chosen tests, fastest first, each with a limit of its own; the first failure is noted."""
+    """Only the chosen tests, fastest first, each with a time limit; the first failure is noted."""
 
-    def __init__(self, seconds: dict[str, float], note: Path) -> None:
-        self.seconds, self.note = seconds, note
+    def __init__(self, seconds: dict[str, float], note: Path, patience: float) -> None:
+        self.seconds, self.note, self.patience = seconds, note, patience
         self.order = {name: i for i, name in enumerate(seconds)}
         self.functions = {name.partition("[")[0] for name in seconds}
         self.ids = {name.partition("[")[2].removesuffix("]") for name in seconds}
@@ -260,7 +260,7 @@ class Chosen:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Any:
-        signal.setitimer(signal.ITIMER_REAL, 15 + 20 * self.seconds[item.nodeid])
+        signal.setitimer(signal.ITIMER_REAL, self.patience + 20 * self.seconds[item.nodeid])
         return (yield)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -268,7 +268,7 @@ class Chosen:
             self.note.write_text(report.nodeid)
 
 
-def in_copy(root: str, copy: str, log: str, files: list[str], chosen: dict[str, float] | None) -> None:
+def in_copy(root: str, copy: str, log: str, files: list[str], chosen: dict[str, float] | None, patience: float) -> None:
     """Runs pytest in a copy; what it measures or which test fails first is written beside the log."""
     os.setsid()
     for stream in (1, 2):
@@ -287,14 +287,14 @@ def in_copy(root: str, copy: str, log: str, files: list[str], chosen: dict[str, 
         note.write_text(json.dumps(plugin.tests))
         os._exit(0)
     signal.setitimer(signal.ITIMER_REAL, 60)  # to collect; the alarm ends the process
-    os._exit(pytest.main(["-x", *arguments], plugins=[Chosen(chosen, note)]))
+    os._exit(pytest.main(["-x", *arguments], plugins=[Chosen(chosen, note, patience)]))
 
 
 class Laboratory:
     """Copies of the checkout, one for each process at a time."""
 
-    def __init__(self, root: Path, folder: Path, jobs: int) -> None:
-        self.root, self.folder, self.jobs = root, folder, jobs
+    def __init__(self, root: Path, folder: Path, jobs: int, patience: float) -> None:
+        self.root, self.folder, self.jobs, self.patience = root, folder, jobs, patience
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["numpy", "pytest", "hypothesis", "autograd.numpy", "scipy.special"])
         self.place = tempfile.TemporaryDirectory(prefix="mutation-")
@@ -315,7 +315,7 @@ class Laboratory:
                 for stale in (target.parent / "__pycache__").glob(f"{target.stem}.*.pyc"):
                     stale.unlink()
                 target.write_bytes(mutant.apply(text))
-            process = self.context.Process(target=in_copy, args=(str(self.root), str(copy), log, files, chosen))
+            process = self.context.Process(target=in_copy, args=(str(self.root), str(copy), log, files, chosen, self.patience))
             process.start()
             process.join(limit)
             code = process.exitcode if process.exitcode is not None else -signal.SIGALRM
@@ -405,6 +405,9 @@ def main() -> int:
     )
     parser.add_argument("--tests", nargs="+", metavar="FILE", help="test files (default: all of the engine, and the doctests)")
     parser.add_argument("--budget", type=float, default=30, help="seconds of tests that a mutant meets at most (default: 30)")
+    parser.add_argument(
+        "--patience", type=float, default=15, help="seconds that a test may take, and 20 times its own besides (default: 15)"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes at the same time (default: 1)")
     parser.add_argument("--again", action="store_true", help="run the survivors in FOLDER again")
     parser.add_argument("--list", action="store_true", help="print the sample, run nothing")
@@ -431,7 +434,7 @@ def main() -> int:
         for p in [*sorted((root / "tests").glob("test_*.py")), *with_doctests]
         if not re.match(SLOW, p.name)
     ]
-    laboratory = Laboratory(root, options.folder, options.jobs)
+    laboratory = Laboratory(root, options.folder, options.jobs, options.patience)
     tests = laboratory.measure(files)
     if not tests:
         print("no test passed in a copy of the checkout", file=sys.stderr)
