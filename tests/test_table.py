@@ -65,7 +65,7 @@ def test_defaults_are_numpys_or_listed_here(name: str) -> None:
 # --- complex numbers: right or refused -------------------------------------------------------------------------------------
 
 ORDERED = (
-    "relu leaky_relu elu hardtanh max_pool max_spread max_pick maximum minimum fmax fmin clip nan_to_num "
+    "relu leaky_relu elu hardtanh max_pool max_spread max_pick maximum minimum fmax fmin clip "
     "cross_entropy binary_cross_entropy_with_logits mse_loss quantile percentile nanquantile nanpercentile"
 ).split()
 """They compare numbers, or give a loss: there is no gradient through complex ones."""
