@@ -8,7 +8,8 @@ long it takes and which functions it runs; then a mutant meets the tests that ru
 (killed) or none is left (survived). A change at the top of a module (a line of the table, say) meets the tests of the functions that
 stand in it, then the others, as far as the budget goes. Survivors that no test can kill stand in mutation.toml, each with its reason.
 
-FOLDER keeps what was measured and found, line by line: a run that was interrupted goes on, and --again asks only the survivors.
+FOLDER keeps what was measured and found, line by line: a run that was interrupted goes on, and --again asks only the survivors. A test
+file is measured again when it has changed; when the package has changed much, remove FOLDER/tests.jsonl.
 Exit codes: 0 no survivor without a reason, 1 some, 2 it could not be measured. Needs fork and alarm: Linux or macOS.
 """
 
@@ -19,6 +20,7 @@ import ast
 import difflib
 import hashlib
 import json
+import linecache
 import multiprocessing
 import os
 import queue
@@ -172,8 +174,8 @@ class Source:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], (ast.Attribute, ast.Subscript)):
             yield mutant("statement", *self.span(node), b"pass")
 
-    def functions(self, mutant: Mutant) -> tuple[set[int], bool]:
-        """The first lines of the functions that the change is in, and whether it runs at import: then all in the same statement."""
+    def functions(self, mutant: Mutant) -> tuple[set[str], bool]:
+        """The functions that the change is in, and whether it runs at import: then all in the same statement."""
         around: Any = None
         for node in ast.walk(self.tree):  # outer ones first
             if isinstance(node, (ast.FunctionDef, ast.Lambda)) and self.within(node, mutant):
@@ -181,13 +183,17 @@ class Source:
         if around is not None and any(
             self.within(part, mutant) for part in (around.body if isinstance(around.body, list) else [around.body])
         ):
-            return {first_line(around)}, False
+            return {self.named(around)}, False
         statement: Any = self.tree
         while inner := [part for part in getattr(statement, "body", []) if self.within(part, mutant)]:
             statement = inner[0]
             if isinstance(statement, ast.FunctionDef):
                 break
-        return {first_line(node) for node in ast.walk(statement) if isinstance(node, (ast.FunctionDef, ast.Lambda))}, True
+        return {self.named(node) for node in ast.walk(statement) if isinstance(node, (ast.FunctionDef, ast.Lambda))}, True
+
+    def named(self, node: Any) -> str:
+        line = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        return function_name(self.path.partition("/")[2], self.text[self.lines[line - 1] : self.lines[line]].decode())
 
     def within(self, node: Any, mutant: Mutant) -> bool:
         start, end = self.span(node)
@@ -195,8 +201,9 @@ class Source:
         return start <= mutant.start and mutant.end <= end
 
 
-def first_line(node: Any) -> int:
-    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+def function_name(within: str, line: str) -> str:
+    """What a function is known by: its file in the package and its first line, which stays when lines above it change."""
+    return f"{within}: {line.strip()}"
 
 
 # --- in a process of its own: pytest in a copy -------------------------------------------------------------------------
@@ -206,7 +213,7 @@ class Measured:
     """For each test that passes: its seconds, and the functions of the package that it ran."""
 
     def __init__(self, package: str) -> None:
-        self.package, self.passed, self.tests = package, set[str](), list[tuple[str, float, list[tuple[str, int]]]]()
+        self.package, self.passed, self.tests = package, set[str](), list[tuple[str, float, list[str]]]()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Any:
@@ -224,9 +231,12 @@ class Measured:
             sys.settrace(None)
             threading.settrace(None)  # type: ignore[arg-type]
             seconds = time.perf_counter() - start
-            ran = {(c.co_filename, c.co_firstlineno) for c in list(seen.values()) if c.co_filename.startswith(self.package)}
+            ran = {self.named(code) for code in list(seen.values()) if code.co_filename.startswith(self.package)}
             if item.nodeid in self.passed:
-                self.tests.append((item.nodeid, round(seconds, 4), sorted((f[len(self.package) + 1 :], n) for f, n in ran)))
+                self.tests.append((item.nodeid, round(seconds, 4), sorted(ran)))
+
+    def named(self, code: Any) -> str:
+        return function_name(code.co_filename[len(self.package) + 1 :], linecache.getline(code.co_filename, code.co_firstlineno))
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.when == "call" and report.passed:
@@ -329,10 +339,9 @@ class Laboratory:
                 target.write_bytes(text)
             self.copies.put(copy)
 
-    def measure(self, files: list[str]) -> dict[str, tuple[float, list[tuple[str, int]]]]:
-        """Seconds and functions of every test, measured once for each test file as it is, with the package as it is."""
-        package = hashlib.sha256(b"".join(p.read_bytes() for p in sorted((self.root / "tinygrad_mlp").rglob("*.py")))).digest()
-        key = {f: hashlib.sha256(package + (self.root / f).read_bytes()).hexdigest()[:16] for f in files}
+    def measure(self, files: list[str]) -> dict[str, tuple[float, set[str]]]:
+        """Seconds and functions of every test, measured once for each test file as it is."""
+        key = {f: hashlib.sha256((self.root / f).read_bytes()).hexdigest()[:16] for f in files}
         known = {line["key"]: line["tests"] for line in lines_of(self.folder / "tests.jsonl")}
         with ThreadPoolExecutor(self.jobs) as pool:
             runs = {pool.submit(self.run, [f], None): f for f in files if key[f] not in known}
@@ -343,7 +352,7 @@ class Laboratory:
                 known[key[runs[run]]] = tests = json.loads(note)
                 print(f"{runs[run]}: {len(tests)} tests, {sum(t[1] for t in tests):.1f} s", flush=True)
                 append(self.folder / "tests.jsonl", {"key": key[runs[run]], "tests": tests})
-        return {name: (seconds, [tuple(f) for f in ran]) for f in files for name, seconds, ran in known[key[f]]}
+        return {name: (seconds, set(ran)) for f in files for name, seconds, ran in known[key[f]]}
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -357,15 +366,14 @@ def append(path: Path, entry: dict[str, Any]) -> None:
         file.write(json.dumps(entry) + "\n")
 
 
-def choose(
-    source: Source, mutant: Mutant, tests: dict[str, tuple[float, list[tuple[str, int]]]], budget: float
-) -> dict[str, float]:
+def choose(source: Source, mutant: Mutant, tests: dict[str, tuple[float, set[str]]], budget: float) -> dict[str, float]:
     """The tests that a mutant meets, in order, with their seconds."""
-    within = mutant.path.partition("/")[2]
-    lines, at_import = source.functions(mutant)
-    wanted = {(within, line) for line in lines}
-    direct = {name for name, (_, ran) in tests.items() if wanted.intersection(ran)}
-    near = {name for name, (_, ran) in tests.items() if any(f == within for f, _ in ran)} if at_import or not direct else set()
+    wanted, at_import = source.functions(mutant)
+    direct = {name for name, (_, ran) in tests.items() if not wanted.isdisjoint(ran)}
+    within = function_name(mutant.path.partition("/")[2], "")
+    near = (
+        {name for name, (_, ran) in tests.items() if any(f.startswith(within) for f in ran)} if at_import or not direct else set()
+    )
     groups = [direct, near - direct, tests.keys() - near - direct if at_import or not direct else set()]
     order = [name for group in groups for name in sorted(group, key=lambda n: (tests[n][0], n))]
     chosen, left = {}, budget
