@@ -6,7 +6,7 @@ Each mutant is one change (an operator, a sign, a bound, a flag, a condition, tw
 the text of an error emptied) in a copy of the checkout; the checkout itself is never written. First every test is run once, to see how
 long it takes and which functions it runs; then a mutant meets the tests that run the changed function, fastest first, until one fails
 (killed) or none is left (survived). A change at the top of a module (a line of the table, say) meets the tests of the functions that
-stand in it, then the others, as far as the budget goes. Survivors that no test can kill stand in mutation.toml, each with its reason.
+stand in it, then those of its file, then all others, as far as the budget goes. Survivors that no test can kill stand in mutation.toml, each with its reason.
 
 FOLDER keeps what was measured and found, line by line: a run that was interrupted goes on, and --again asks only the survivors. A test
 file is measured again when it has changed; when the package has changed much, remove FOLDER/tests.jsonl.
@@ -375,13 +375,14 @@ def choose(source: Source, mutant: Mutant, tests: dict[str, tuple[float, set[str
         {name for name, (_, ran) in tests.items() if any(f.startswith(within) for f in ran)} if at_import or not direct else set()
     )
     groups = [direct, near - direct, tests.keys() - near - direct if at_import or not direct else set()]
-    order = [name for group in groups for name in sorted(group, key=lambda n: (tests[n][0], n))]
-    chosen, left = {}, budget
-    for name in order:
-        left -= tests[name][0] + 0.002
-        if left < 0 and chosen:
-            break
-        chosen[name] = tests[name][0]
+    chosen: dict[str, float] = {}
+    for group in groups:
+        left = budget / sum(map(bool, groups))
+        for name in sorted(group, key=lambda n: (tests[n][0], n)):
+            left -= tests[name][0] + 0.002
+            if left < 0 and chosen:
+                break
+            chosen[name] = tests[name][0]
     return chosen
 
 
