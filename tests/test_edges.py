@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from samples import SAMPLES
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor
 from tinygrad_mlp.errors import ShapeError, in_short
-from tinygrad_mlp.graph import nodes_in
+from tinygrad_mlp.graph import nodes_in, topological
 from tinygrad_mlp.primitive import TABLE
 
 
@@ -54,6 +55,11 @@ def test_nodes_are_found_at_any_depth_in_their_order() -> None:
     assert len(list(nodes_in([a] * 9_999))) == 9_999
 
 
+class Lines:
+    def __repr__(self) -> str:
+        return "one\ntwo"
+
+
 class WithForward:
     def __repr__(self) -> str:
         return "short"
@@ -65,6 +71,7 @@ class WithForward:
     ("value", "text"),
     [
         (WithForward(), "an object of type WithForward"),
+        (Lines(), "an object of type Lines"),
         (object(), "an object of type object"),
         ("two\nlines", "'two\\nlines'"),
         ("x" * 1000, "an object of type str"),
@@ -76,3 +83,25 @@ class WithForward:
 )
 def test_what_was_given_in_short(value: Any, text: str) -> None:
     assert in_short(value) == text
+
+
+def test_after_an_assignment_the_graph_holds_what_was_meant() -> None:
+    """Drawings and derivations read a node's inputs, the sweep reads its edges: both are the versions of that time."""
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    t = 2 * x
+    u = t * t + 1
+    t[0] = 5.0
+    nodes = list(topological((u * t).sum()))
+    assert len(nodes) > 5
+    for node in nodes:
+        assert all(node.inputs[i] is x for i, x in node.edges)
+        assert all(x.stamp < node.stamp for _, x in node.edges)
+
+
+def test_the_error_function_is_right_to_the_last_places() -> None:
+    x = np.concatenate([np.linspace(-6, 27, 20_001), [0.46875, -0.46875, 4, -4, 26.5, 30, 1e300, -1e300, 0, np.inf, -np.inf]])
+    for ours, true in ((tg.erf(x), np.vectorize(math.erf)(x)), (tg.erfc(x), np.vectorize(math.erfc)(x))):
+        normal = np.abs(true) > 1e-300
+        np.testing.assert_allclose(ours[normal], true[normal], rtol=1.2e-15)
+        np.testing.assert_allclose(ours[~normal], true[~normal], atol=1e-300)
+    assert np.isnan(tg.erf(np.nan))
