@@ -4,9 +4,10 @@
 
 Each mutant is one change (an operator, a sign, a bound, a flag, a condition, two arguments swapped, a keyword or a statement dropped,
 the text of an error emptied) in a copy of the checkout; the checkout itself is never written. First every test is run once, to see how
-long it takes and which functions it runs; then a mutant meets the tests that run the changed function, fastest first, until one fails
-(killed) or none is left (survived). A change at the top of a module (a line of the table, say) meets the tests of the functions that
-stand in it, then those of its file, then all others, as far as the budget goes. Survivors that no test can kill stand in mutation.toml, each with its reason.
+long it takes and which functions it runs. Then a mutant meets the tests that run the changed function, first those that are fast and
+run little else, until one fails (killed) or none is left (survived). A change at the top of a module (a line of the table, say) meets
+the tests of the functions that stand in it, then the cases of its name, those of its file, and all others, as far as the budget goes.
+Survivors that no test can kill stand in mutation.toml, each with its reason.
 
 FOLDER keeps what was measured and found, line by line: a run that was interrupted goes on, and --again asks only the survivors. A test
 file is measured again when it has changed; when the package has changed much, remove FOLDER/tests.jsonl.
@@ -174,8 +175,8 @@ class Source:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], (ast.Attribute, ast.Subscript)):
             yield mutant("statement", *self.span(node), b"pass")
 
-    def functions(self, mutant: Mutant) -> tuple[set[str], bool]:
-        """The functions that the change is in, and whether it runs at import: then all in the same statement."""
+    def functions(self, mutant: Mutant) -> tuple[set[str], str | None]:
+        """The functions that the change is in. If it runs at import: all of the same statement, and what that defines ("" if nothing)."""
         around: Any = None
         for node in ast.walk(self.tree):  # outer ones first
             if isinstance(node, (ast.FunctionDef, ast.Lambda)) and self.within(node, mutant):
@@ -183,13 +184,17 @@ class Source:
         if around is not None and any(
             self.within(part, mutant) for part in (around.body if isinstance(around.body, list) else [around.body])
         ):
-            return {self.named(around)}, False
+            return {self.named(around)}, None
         statement: Any = self.tree
         while inner := [part for part in getattr(statement, "body", []) if self.within(part, mutant)]:
             statement = inner[0]
             if isinstance(statement, ast.FunctionDef):
                 break
-        return {self.named(node) for node in ast.walk(statement) if isinstance(node, (ast.FunctionDef, ast.Lambda))}, True
+        entry = (
+            re.match(rb'[^"]*= \w+\("([^"]+)"', self.of(statement)) if isinstance(statement, (ast.Assign, ast.AnnAssign)) else None
+        )
+        defined = entry[1].decode() if entry else getattr(statement, "name", "")
+        return {self.named(node) for node in ast.walk(statement) if isinstance(node, (ast.FunctionDef, ast.Lambda))}, defined
 
     def named(self, node: Any) -> str:
         line = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
@@ -244,7 +249,7 @@ class Measured:
 
 
 class Chosen:
-    """Only the chosen tests, fastest first, each with a time limit; the first failure is noted."""
+    """Only the chosen tests, in their order, each with a time limit; the first failure is noted."""
 
     def __init__(self, seconds: dict[str, float], note: Path, patience: float) -> None:
         self.seconds, self.note, self.patience = seconds, note, patience
@@ -368,17 +373,21 @@ def append(path: Path, entry: dict[str, Any]) -> None:
 
 def choose(source: Source, mutant: Mutant, tests: dict[str, tuple[float, set[str]]], budget: float) -> dict[str, float]:
     """The tests that a mutant meets, in order, with their seconds."""
-    wanted, at_import = source.functions(mutant)
+    wanted, defined = source.functions(mutant)
     direct = {name for name, (_, ran) in tests.items() if not wanted.isdisjoint(ran)}
-    within = function_name(mutant.path.partition("/")[2], "")
-    near = (
-        {name for name, (_, ran) in tests.items() if any(f.startswith(within) for f in ran)} if at_import or not direct else set()
-    )
-    groups = [direct, near - direct, tests.keys() - near - direct if at_import or not direct else set()]
+    groups = [direct]
+    if defined is not None or not direct:
+        case = re.compile(rf"\[(.*[-\]])?{re.escape(defined or '')}[-\]]")
+        within = function_name(mutant.path.partition("/")[2], "")
+        groups += [
+            {name for name in tests if defined and case.search(name)},
+            {name for name, (_, ran) in tests.items() if any(f.startswith(within) for f in ran)},
+            set(tests),
+        ]
     chosen: dict[str, float] = {}
     for group in groups:
         left = budget / sum(map(bool, groups))
-        for name in sorted(group, key=lambda n: (tests[n][0], n)):
+        for name in sorted(group - chosen.keys(), key=lambda n: ((tests[n][0] + 0.002) * len(tests[n][1]), n)):
             left -= tests[name][0] + 0.002
             if left < 0 and chosen:
                 break

@@ -10,6 +10,7 @@ import pytest
 from checking import check_first_order, function
 from samples import SAMPLES
 
+from tinygrad_mlp import Tensor, gradients, rules
 from tinygrad_mlp.primitive import BY_NUMPY, COMPOSED, COMPOSED_BY_NUMPY, TABLE
 
 NAMES = [*TABLE, *COMPOSED]
@@ -93,3 +94,13 @@ def test_a_gradient_through_complex_numbers_is_right_or_refused(name: str) -> No
             assert "complex numbers have no" in str(error)  # noqa: PT017 -- most functions do not raise
             continue
         assert name not in ORDERED or not any(a.size for a in sample.inputs)
+
+
+def test_the_parts_of_a_complex_number_are_cleaned_apart() -> None:
+    x = Tensor(np.array([complex(np.nan, 2), complex(1, np.inf), 1 + 2j]), requires_grad=True)
+    for part, expected in ((np.real, [0, 1, 1]), (np.imag, [1j, 0, 1j])):
+        try:
+            found = gradients(np.sum(part(rules.nan_to_num(x))), x)
+        except TypeError:  # refused
+            continue
+        np.testing.assert_array_equal(found, expected)
