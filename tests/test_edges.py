@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,9 +14,9 @@ from checking import call
 from samples import SAMPLES
 
 import tinygrad_mlp as tg
-from tinygrad_mlp import Tensor
+from tinygrad_mlp import Tensor, nn
 from tinygrad_mlp.errors import ShapeError, in_short
-from tinygrad_mlp.graph import nodes_in, topological
+from tinygrad_mlp.graph import CLOCK, calls_of, mark_call, nodes_in, topological
 from tinygrad_mlp.primitive import TABLE
 
 
@@ -105,3 +108,54 @@ def test_the_error_function_is_right_to_the_last_places() -> None:
         np.testing.assert_allclose(ours[normal], true[normal], rtol=1.2e-15)
         np.testing.assert_allclose(ours[~normal], true[~normal], atol=1e-300)
     assert np.isnan(tg.erf(np.nan))
+
+
+def test_calls_are_noted_on_what_they_made() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    before = 2 * x
+    outer = next(CLOCK)
+    inner = next(CLOCK)
+    inside = before * before
+    y = inside + before
+    mark_call([y, "text"], "inner", inner)
+    z = y * y
+    mark_call({"z": z, "x": x}, "outer", outer)
+    owners = [[call.owner for call in calls_of(node)] for node in (z, y, inside, before, x)]
+    assert owners == [["outer"], ["outer", "inner"], ["inner"], [], []]
+    call = next(calls_of(z))
+    assert call.start == outer
+    assert outer < inner < next(calls_of(inside)).stop < call.stop
+    assert call.thread == threading.get_ident()
+    mark_call(x, "nothing was made", next(CLOCK))
+    mark_call("text", "no node", next(CLOCK))
+    assert list(calls_of(x)) == []
+
+
+SENTENCES: list[tuple[Callable[[], Any], str]] = [
+    (
+        lambda: nn.cross_entropy(np.ones((2, 3)), np.zeros((4, 1), int)),
+        "labels of shape (4, 1) do not fit predictions of shape (2, 3): expected one integer a row, shape (2,) (write y.reshape(-1) "
+        "for a column, y.argmax(-1) for one-hot rows)",
+    ),
+    (
+        lambda: nn.cross_entropy(np.ones((2, 3)), [1.0, 0.0]),
+        "class labels must be integers, one a row, but they are float64: write y.argmax(-1) for one-hot rows, y.astype(int) for whole numbers",
+    ),
+    (lambda: nn.cross_entropy(np.ones((2, 3)), [0, 5]), "label 5 is out of range: 3 classes are numbered 0 to 2"),
+    (lambda: nn.mse_loss(np.ones(2), np.ones((2, 1))), "predictions of shape (2,) and targets of shape (2, 1) differ: write y.reshape((2,))"),
+    (
+        lambda: tg.concat([]),
+        "concat() takes a list of arrays, at least one: write concat([x, y], axis=0)",
+    ),
+    (lambda: tg.clip(), "clip() takes 3 arrays, but 0 were given by position"),
+    (lambda: tg.sum(), "sum() takes 1 array and the parameters axis, dtype, keepdims, but 0 were given by position"),
+    (lambda: tg.exp(1.0, 2.0), "exp() takes 1 array, but 2 were given by position"),
+    (lambda: tg.sum(np.ones(2), 0, axis=0), "sum() got 'axis' twice, by position and by name"),
+    (lambda: tg.reshape(np.ones(2)), "reshape() needs the parameter 'shape': write reshape(…, shape=…)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "sentence"), SENTENCES, ids=[sentence[:30] for _, sentence in SENTENCES])
+def test_the_whole_sentence(wrong: Callable[[], Any], sentence: str) -> None:
+    with pytest.raises(Exception, match=f"^{re.escape(sentence)}$"):
+        wrong()
