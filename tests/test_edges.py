@@ -176,4 +176,11 @@ def test_quantiles_of_arrays_have_numpys_values_and_shapes(name: str, method: st
                 each = np.array(
                     [numpys(x, one * times, **arguments) for one in np.ravel(q)]
                 )  # all at once nanquantile mixes up axes
-                np.testing.assert_allclose(found.data, each.reshape(*np.shape(q), *each.shape[1:]), rtol=1e-12, atol=1e-14)
+                np.testing.assert_allclose(found.data, each.reshape((*np.shape(q), *each.shape[1:])), rtol=1e-12, atol=1e-14)
+
+
+def test_a_long_tensor_shows_three_numbers_of_each_end() -> None:
+    x = tg.asarray(np.arange(65) / 3)
+    assert repr(x) == "Tensor([ 0.      ,  0.333333,  0.666667, ..., 20.666667, 21.      , 21.333333], shape=(65,), dtype=float64)"
+    assert "..." not in repr(x[:64])
+    assert repr(tg.ones((2, 2))).splitlines() == ["Tensor([[1., 1.],", "        [1., 1.]], shape=(2, 2), dtype=float64)"]
