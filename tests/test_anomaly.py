@@ -227,6 +227,8 @@ FORWARD: dict[str, tuple[Any, str, str]] = {
     "sum": (lambda: np.sum(leaf(np.inf, -np.inf)), "sum", "∞ − ∞"),
     "mean": (lambda: np.mean(leaf(np.inf, -np.inf)), "mean", "∞ − ∞"),
     "1/0 by reciprocal": (lambda: np.reciprocal(leaf(0.0)), "reciprocal", "division by 0"),
+    "0/5 beside 1/0": (lambda: leaf(0.0, 1.0) / leaf(5.0, 0.0), "divide", "division by 0"),
+    "0 to 2 beside 2 to -5000": (lambda: leaf(0.0, 1e-300) ** leaf(2.0, -3.0), "pow", "overflow"),
     "0 modulo 0": (lambda: np.remainder(leaf(0.0), 0.0), "remainder", "0/0"),
     "std of nothing": (lambda: np.std(Tensor(np.ones((0, 2))), axis=0), "std", "empty axis"),
     "std, not along the empty axis": (lambda: np.std(Tensor(np.ones((2, 1))), axis=1, ddof=1), "std", "degrees of freedom"),
