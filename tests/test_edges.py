@@ -15,7 +15,7 @@ from samples import SAMPLES
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, nn
-from tinygrad_mlp.errors import ShapeError, in_short
+from tinygrad_mlp.errors import ShapeError, TraceError, UnsupportedError, in_short
 from tinygrad_mlp.graph import CLOCK, calls_of, mark_call, nodes_in, topological
 from tinygrad_mlp.primitive import TABLE
 
@@ -160,6 +160,35 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
         "conv_weight takes x and y of shape (samples, channels, *spatial) with the same samples, and channels that can be split into "
         "groups=2: not the shapes (2, 3, 5) and (2, 4, 4)",
     ),
+    (
+        lambda: tg.ones((2, 3)) @ np.ones((4, 5)),
+        "matmul(float64[2, 3], float64[4, 5]) failed: shapes (2, 3) and (4, 5) do not fit, 3 columns meet 4 rows; write 4 columns on the left "
+        "or 3 rows on the right",
+    ),
+    (
+        lambda: tg.ones((2, 3)) @ np.ones((5, 3)),
+        "matmul(float64[2, 3], float64[5, 3]) failed: shapes (2, 3) and (5, 3) do not fit, 3 columns meet 5 rows; write 5 columns on the left "
+        "or 3 rows on the right, or transpose one side with .mT",
+    ),
+    (
+        lambda: tg.ones((5, 3)) @ np.ones((5, 4)),
+        "matmul(float64[5, 3], float64[5, 4]) failed: shapes (5, 3) and (5, 4) do not fit, 3 columns meet 5 rows; write 5 columns on the left "
+        "or 3 rows on the right, or transpose one side with .mT",
+    ),
+    (
+        lambda: tg.ones((3,)) @ np.ones((5,)),
+        "matmul(float64[3], float64[5]) failed: shapes (3,) and (5,) do not fit, 3 columns meet 5 rows; write 5 columns on the left "
+        "or 3 rows on the right",
+    ),
+    (
+        lambda: tg.linear(tg.ones((2, 3)), np.ones((3, 4)), np.ones(5)),
+        "linear(float64[2, 3], float64[3, 4], float64[5]) failed: a bias of shape (5,) does not fit weights of shape (3, 4): it needs shape (4,)",
+    ),
+    (
+        lambda: tg.ones((2, 3)) + np.ones((4,)),
+        "add(float64[2, 3], float64[4]) failed: shapes (2, 3) and (4,) do not broadcast together; axes are matched from the right and must be "
+        "equal or 1: reshape one of them, or add an axis with x[:, None]",
+    ),
     (lambda: tg.clip(), "clip() takes 3 arrays, but 0 were given by position"),
     (lambda: tg.sum(), "sum() takes 1 array and the parameters axis, dtype, keepdims, but 0 were given by position"),
     (lambda: tg.exp(1.0, 2.0), "exp() takes 1 array, but 2 were given by position"),
@@ -197,3 +226,59 @@ def test_a_long_tensor_shows_three_numbers_of_each_end() -> None:
     assert repr(x) == "Tensor([ 0.  ,  0.25,  0.5 , ..., 15.5 , 15.75, 16.  ], shape=(65,), dtype=float64)"
     assert "..." not in repr(x[:64])
     assert repr(tg.ones((2, 2))).splitlines() == ["Tensor([[1., 1.],", "        [1., 1.]], shape=(2, 2), dtype=float64)"]
+
+
+READS: dict[str, Callable[[Tensor], Any]] = {
+    "data": lambda t: t.data, "numpy": lambda t: t.numpy(), "item": lambda t: t.item(), "tolist": lambda t: t.tolist(), "in": lambda t: 1.0 in t,
+    "bool": bool, "float": float, "int": int, "Tensor": Tensor,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READS)
+def test_numbers_cannot_be_read_while_a_function_is_traced(name: str) -> None:
+    w = tg.asarray([2.0])
+
+    def f(x: Any) -> Any:
+        READS[name](w)
+        return x * w
+
+    with pytest.raises(TraceError):
+        tg.compile(f)(Tensor([1.0, 2.0]))
+    READS[name](w)  # else they can
+
+
+UFUNCS = sorted({f.__name__: f for f in vars(np).values() if isinstance(f, np.ufunc)}.items())
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.float64, np.int64, np.bool_])
+@pytest.mark.parametrize(("name", "ufunc"), UFUNCS, ids=[name for name, _ in UFUNCS])
+def test_every_ufunc_gives_numpys_result_or_its_refusal(name: str, ufunc: np.ufunc, dtype: Any) -> None:
+    arrays = [np.array([[0.25, 0.75], [0.5, 2.0]]).astype(dtype), np.array([[2, 1], [1, 0.5]]).astype(dtype)][: ufunc.nin]
+    tensors = [tg.asarray(a) for a in arrays]
+    try:
+        expected = ufunc(*arrays)
+    except TypeError:
+        with pytest.raises(TypeError, match=name.rstrip("_") if name != "arctan2" else "atan2"):
+            ufunc(*tensors)
+        return
+    if name in ("frexp", "spacing"):
+        with pytest.raises(UnsupportedError, match=f"np.{name} has no derivative rule in tinygrad_mlp"):
+            ufunc(*tensors)
+        return
+    found = ufunc(*tensors)
+    for ours, theirs in zip(*((r if isinstance(r, tuple) else (r,)) for r in (found, expected)), strict=True):
+        assert isinstance(ours, Tensor)
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours.data, theirs)
+
+
+def test_the_pass_of_a_recorded_gradient_is_noted_on_its_own_nodes() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = np.sum(x * x * x)
+    before = set(topological(y))
+    g = tg.gradients(y, x, create_graph=True)
+    assert not any(call.owner == "backward" for node in before for call in calls_of(node))
+    new = [node for node in topological(g) if node.op is not None and node not in before]
+    assert len(new) > 2
+    assert all([call.owner for call in calls_of(node)] == ["backward"] for node in new)

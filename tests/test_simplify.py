@@ -10,7 +10,7 @@ import pytest
 
 from tinygrad_mlp.primitive import TABLE
 from tinygrad_mlp.symbols.symbol import Symbol
-from tinygrad_mlp.symbols.trace import Trace
+from tinygrad_mlp.symbols.trace import Trace, constant_primitive
 
 
 class Letters:
@@ -157,3 +157,17 @@ def test_an_operation_is_written_once() -> None:
     assert t.add(t.X, t.r) is t.add(t.X, t.r)
     assert t.full(1, 2) is t.full(1, 2)
     assert t.full(0.0) is not t.full(-0.0)
+
+
+def test_conditions() -> None:
+    t = Letters()
+    for function, neutral in ((np.bitwise_and, True), (np.bitwise_or, False)):
+        yes, no = t.full(neutral, dtype=bool), t.full(not neutral, dtype=bool)
+        op = constant_primitive(function, 2, ())
+        for pair in ((t.b, yes), (yes, t.b), (t.b, neutral), (neutral, t.b)):
+            assert t.trace.apply(op, pair, {}) is t.b
+        for pair in ((t.b, no), (no, t.b)):
+            assert written(t.trace.apply(op, pair, {})) == f"{int(not neutral)}:3"
+        assert t.trace.apply(op, (t.b, t.b), {}).op is op
+    whole = t.trace.leaf((3,), np.int64, "input", name="n")
+    assert t.trace.apply(constant_primitive(np.bitwise_and, 2, ()), (whole, True), {}).op is not None

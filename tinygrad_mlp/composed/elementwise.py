@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..primitive import composed
-from ..rules import elu, sigmoid
+from ..rules import astype, elu, sigmoid
+from .shapes import operand
 
 
 @composed(np.divmod)
@@ -19,6 +20,8 @@ def divmod(x: Any, y: Any, /) -> tuple[Any, Any]:
 @composed(np.modf)
 def modf(x: Any, /) -> tuple[Any, Any]:
     """The part behind the decimal point, and the whole part, both with the sign of x; for ±∞ the first one is 0."""
+    x = operand(x)
+    x = x if x.dtype.kind in "fc" else astype(x, dtype=np.result_type(x.dtype, np.float16))
     return np.fmod(np.where(np.isinf(x), 0.0, x), 1.0), np.trunc(x)
 
 
