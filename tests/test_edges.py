@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 import threading
@@ -15,8 +16,8 @@ from samples import SAMPLES
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, nn
-from tinygrad_mlp.errors import ShapeError, TraceError, UnsupportedError, in_short
-from tinygrad_mlp.graph import CLOCK, calls_of, mark_call, nodes_in, topological
+from tinygrad_mlp.errors import ShapeError, TraceError, UnsupportedError, did_you_mean, in_short
+from tinygrad_mlp.graph import CLOCK, calls_of, line_of, mark_call, nodes_in, topological
 from tinygrad_mlp.primitive import TABLE
 
 
@@ -189,6 +190,10 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
         "add(float64[2, 3], float64[4]) failed: shapes (2, 3) and (4,) do not broadcast together; axes are matched from the right and must be "
         "equal or 1: reshape one of them, or add an axis with x[:, None]",
     ),
+    (
+        lambda: tg.linalg.outer(np.ones((2, 2)), np.ones(3)),
+        "linalg.outer takes two vectors, not shapes (2, 2) and (3,): np.outer flattens them",
+    ),
     (lambda: tg.clip(), "clip() takes 3 arrays, but 0 were given by position"),
     (lambda: tg.sum(), "sum() takes 1 array and the parameters axis, dtype, keepdims, but 0 were given by position"),
     (lambda: tg.exp(1.0, 2.0), "exp() takes 1 array, but 2 were given by position"),
@@ -281,4 +286,57 @@ def test_the_pass_of_a_recorded_gradient_is_noted_on_its_own_nodes() -> None:
     assert not any(call.owner == "backward" for node in before for call in calls_of(node))
     new = [node for node in topological(g) if node.op is not None and node not in before]
     assert len(new) > 2
-    assert all([call.owner for call in calls_of(node)] == ["backward"] for node in new)
+    assert all({call.owner for call in calls_of(node)} == {"backward"} for node in new)
+
+
+def test_up_to_forty_names_are_listed() -> None:
+    names = [f"n{i}" for i in range(41)]
+    assert str(did_you_mean("thing", "zebra", names[:40])) == f"unknown thing 'zebra': known are {', '.join(names[:40])}"
+    assert str(did_you_mean("thing", "zebra", names)) == "unknown thing 'zebra': known are 41 names, see help()"
+
+
+@pytest.mark.parametrize("ord", ["fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf, None])
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0), (2, 0, 3), (2, 3, 3)])
+def test_norms_of_empty_matrices_are_numpys(shape: tuple[int, ...], ord: Any) -> None:
+    x = np.arange(float(np.prod(shape))).reshape(shape)
+    for keepdims in (False, True):
+        try:
+            expected = np.linalg.norm(x, ord, axis=(-2, -1), keepdims=keepdims)
+        except ValueError:
+            with pytest.raises(ValueError, match=r"zero-size|empty|no "):
+                tg.linalg.norm(Tensor(x), ord, axis=(-2, -1), keepdims=keepdims)
+            continue
+        np.testing.assert_allclose(tg.linalg.norm(Tensor(x), ord, axis=(-2, -1), keepdims=keepdims).data, expected)
+
+
+def test_no_correlation_leaves_its_bounds_by_rounding() -> None:
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        z = rng.standard_normal(5) + 1j * rng.standard_normal(5)
+        for x in (z, z.real):
+            for factor in (3.7, -3.7, 3.7j, -3.7j):
+                r = np.asarray(tg.corrcoef(x, x * factor))
+                for part in (r.real, r.imag):
+                    assert -1 <= part.min() <= part.max() <= 1
+
+
+@pytest.mark.parametrize("wrong", [(), (3.0,), ([],), ((),), (np.ones((0, 2)),)], ids=repr)
+def test_a_list_of_arrays_is_needed(wrong: tuple[Any, ...]) -> None:
+    for name in ("concat", "stack"):
+        with pytest.raises(
+            TypeError, match=rf"^{name}\(\) takes a list of arrays, at least one: write {name}\(\[x, y\], axis=0\)$"
+        ):
+            getattr(tg, name)(*wrong)
+    assert tg.concat(iter([np.ones(1), np.ones(2)])).shape == (3,)
+
+
+def test_a_node_knows_its_line() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    lines = [line_of(node) for node in (x * 2, np.exp(x))]
+    first = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
+    y = [
+        x + 1,
+        x - 1,
+    ]
+    lines += [line_of(node) for node in y]
+    assert lines == [f"{__file__}:{first + n}" for n in (0, 0, 3, 4)]
