@@ -18,6 +18,7 @@ import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, nn
 from tinygrad_mlp.errors import ShapeError, TraceError, UnsupportedError, did_you_mean, in_short
 from tinygrad_mlp.graph import CLOCK, calls_of, line_of, mark_call, nodes_in, topological
+from tinygrad_mlp.namespace import NumPys
 from tinygrad_mlp.primitive import TABLE
 
 
@@ -340,3 +341,16 @@ def test_a_node_knows_its_line() -> None:
     ]
     lines += [line_of(node) for node in y]
     assert lines == [f"{__file__}:{first + n}" for n in (0, 0, 3, 4)]
+
+
+def test_functions_without_derivative_wrap_what_is_an_array() -> None:
+    x = tg.asarray([1.0, np.nan])
+    assert isinstance(NumPys("isnan")(x), Tensor)
+    assert isinstance(NumPys("isnan")(x.data), np.ndarray)
+    assert isinstance(NumPys("zeros")(3), Tensor)
+    assert NumPys("allclose")(x, x) is False
+    assert NumPys("isnan").__doc__ == "NumPy's ``isnan``; the result carries no gradient."
+    with pytest.raises(AttributeError, match=r"^NumPy [\d.]+\S* has no nothing_such$"):
+        NumPys("nothing_such")
+    with pytest.raises(UnsupportedError, match=r"^tg\.linspace\(\) makes constants, and this tensor would leave its graph"):
+        NumPys("linspace")(0, Tensor(1.0, requires_grad=True), num=3)
