@@ -18,14 +18,12 @@ from __future__ import annotations
 
 import argparse
 import ast
-import difflib
 import hashlib
 import json
 import linecache
 import multiprocessing
 import os
 import queue
-import random
 import re
 import shutil
 import signal
@@ -75,8 +73,9 @@ class Mutant(NamedTuple):
 
     def diff(self, text: bytes) -> list[str]:
         """The lines that go (-) and those that come (+)."""
-        old, new = (t.decode().splitlines() for t in (text, self.apply(text)))
-        return list(difflib.unified_diff(old, new, n=0, lineterm=""))[3:]
+        first, last = text.rfind(b"\n", 0, self.start) + 1, text.find(b"\n", self.end) % (len(text) + 1)
+        old, new = text[first:last], text[first : self.start] + self.new + text[self.end : last]
+        return [sign + line for sign, part in (("-", old), ("+", new)) for line in part.decode().splitlines()]
 
     def name(self, text: bytes) -> str:
         """Its name in the folder: another one once the file is another."""
@@ -397,8 +396,12 @@ def choose(source: Source, mutant: Mutant, tests: dict[str, tuple[float, set[str
 
 def sample(sources: dict[str, Source], count: int, seed: int) -> list[Mutant]:
     """That many mutants that are Python and another program, drawn at random."""
-    pool = [mutant for source in sources.values() for mutant in source.mutants()]
-    random.Random(seed).shuffle(pool)  # noqa: S311 -- a sample, no secret
+
+    def rank(mutant: Mutant) -> bytes:
+        """Chance that is the same as long as the line is: a sample hardly changes with the rest of the package."""
+        return hashlib.sha256("\0".join([str(seed), mutant.path, *mutant.diff(sources[mutant.path].text)]).encode()).digest()
+
+    pool = sorted((mutant for source in sources.values() for mutant in source.mutants()), key=rank)
     drawn: list[Mutant] = []
     for mutant in pool:
         if len(drawn) == count:
