@@ -195,6 +195,10 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
         lambda: tg.linalg.outer(np.ones((2, 2)), np.ones(3)),
         "linalg.outer takes two vectors, not shapes (2, 2) and (3,): np.outer flattens them",
     ),
+    (
+        lambda: tg.zeros(3).__setitem__(5, 1.0),
+        "setitem(float64[3], 1.0, index=5) failed: index 5 is out of bounds for axis 0 with size 3",
+    ),
     (lambda: tg.clip(), "clip() takes 3 arrays, but 0 were given by position"),
     (lambda: tg.sum(), "sum() takes 1 array and the parameters axis, dtype, keepdims, but 0 were given by position"),
     (lambda: tg.exp(1.0, 2.0), "exp() takes 1 array, but 2 were given by position"),
@@ -354,3 +358,10 @@ def test_functions_without_derivative_wrap_what_is_an_array() -> None:
         NumPys("nothing_such")
     with pytest.raises(UnsupportedError, match=r"^tg\.linspace\(\) makes constants, and this tensor would leave its graph"):
         NumPys("linspace")(0, Tensor(1.0, requires_grad=True), num=3)
+
+
+@pytest.mark.parametrize("method", ["lower", "higher", "nearest", "midpoint", "linear"])
+def test_quantiles_between_two_numbers(method: str) -> None:
+    """Places that end in a half, exactly: the nearest one is the even one."""
+    x, q = np.array([3.0, 1.0, 0.0, 2.0, 4.0]), np.array([0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.875, 1])
+    np.testing.assert_array_equal(tg.quantile(Tensor(x), q, method=method).data, np.quantile(x, q, method=method))

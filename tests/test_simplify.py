@@ -171,3 +171,11 @@ def test_conditions() -> None:
         assert t.trace.apply(op, (t.b, t.b), {}).op is op
     whole = t.trace.leaf((3,), np.int64, "input", name="n")
     assert t.trace.apply(constant_primitive(np.bitwise_and, 2, ()), (whole, True), {}).op is not None
+
+
+def test_what_is_taken_apart_leaves_the_trace_as_it_was() -> None:
+    trace = Trace(inline=lambda op: op.name == "softmax")
+    X = trace.leaf((2, 3), np.float64, "input", name="X")
+    result = trace.apply(TABLE["softmax"], (X,), {"axis": -1})
+    assert result.op is TABLE["divide"]
+    assert trace.inlining == 0
