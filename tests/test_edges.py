@@ -16,7 +16,7 @@ from samples import SAMPLES
 
 import tinygrad_mlp as tg
 from tinygrad_mlp import Tensor, nn
-from tinygrad_mlp.errors import ShapeError, TraceError, UnsupportedError, did_you_mean, in_short
+from tinygrad_mlp.errors import ShapeError, TraceError, UnsupportedError, did_you_mean, in_short, require
 from tinygrad_mlp.graph import CLOCK, calls_of, line_of, mark_call, nodes_in, topological
 from tinygrad_mlp.namespace import NumPys
 from tinygrad_mlp.primitive import TABLE
@@ -198,6 +198,16 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: tg.zeros(3).__setitem__(5, 1.0),
         "setitem(float64[3], 1.0, index=5) failed: index 5 is out of bounds for axis 0 with size 3",
+    ),
+    (lambda: tg.gradients(1.0, tg.ones(1)), "gradients() are those of a Tensor, not of a float"),
+    (
+        lambda: require("no_such_module.part", "demos", "a picture"),
+        "a picture needs the package 'no_such_module', which is not installed: pip install 'tinygrad_mlp[demos]'",
+    ),
+    (
+        lambda: tg.linear(tg.ones((2, 3)), np.ones((3, 4, 5)), np.ones(4)),
+        "linear(float64[2, 3], float64[3, 4, 5], float64[4]) failed: shapes (2, 3) and (3, 4, 5) do not fit, 3 columns meet 4 rows; write 4 "
+        "columns on the left or 3 rows on the right",
     ),
     (lambda: tg.clip(), "clip() takes 3 arrays, but 0 were given by position"),
     (lambda: tg.sum(), "sum() takes 1 array and the parameters axis, dtype, keepdims, but 0 were given by position"),
