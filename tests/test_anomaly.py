@@ -194,3 +194,52 @@ def test_where_is_right_by_itself(f: Any) -> None:
         g = tg.gradients(f(x, c).sum(), x)
     assert g[0] == 0
     assert np.isfinite(g[1])
+
+
+BACKWARD: dict[str, tuple[Any, str, str, str]] = {
+    # what is computed outside, where nothing is looked at; then only its backward() is
+    "log at 0": (lambda: np.log(leaf(0.0, 1.0)), "log", "slope of a logarithm", "x + eps"),
+    "log1p at -1": (lambda: np.log1p(leaf(-1.0)), "log1p", "slope of a logarithm", "x + eps"),
+    "asin at 1": (lambda: np.arcsin(leaf(1.0)), "asin", "end of the domain", "np.clip"),
+    "acosh at 1": (lambda: np.arccosh(leaf(1.0)), "acosh", "end of the domain", "np.clip"),
+    "1/0": (lambda: leaf(1.0) / leaf(0.0), "divide", "division by 0", "denominator"),
+    "reciprocal of 0": (lambda: np.reciprocal(leaf(0.0)), "reciprocal", "division by 0", "denominator"),
+    "an exponent of a negative base": (lambda: np.float64(-2.0) ** leaf(2.0), "pow", "no derivative in its exponent", "t.detach()"),
+    "std of one": (lambda: np.std(leaf(1.0), ddof=1), "std", "too few entries", "correction="),
+    "a product that overflows": (lambda: leaf(1e-200) * 1e200 * 1e200, "multiply", "overflow, or a slope", "float64"),
+    "tan": (lambda: np.tan(leaf(1.5)) * 1.7e308, "tan", "overflow, or a slope", "float64"),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", BACKWARD)
+def test_causes_in_the_backward_pass_alone(name: str) -> None:
+    compute, operation, cause, fix = BACKWARD[name]
+    y = compute().sum()
+    with pytest.raises(AnomalyError) as caught, tg.detect_anomaly():
+        y.backward()
+    assert (caught.value.operation, cause in caught.value.cause, fix in caught.value.fix) == (operation, True, True)
+
+
+FORWARD: dict[str, tuple[Any, str, str]] = {
+    "softmax of nothing": (lambda: tg.softmax(leaf(-np.inf, -np.inf)), "softmax", "all entries of a row are −∞"),
+    "matmul": (lambda: leaf(0.0, 1.0) @ np.array([np.inf, 1.0]), "matmul", "one factor is infinite"),
+    "sum": (lambda: np.sum(leaf(np.inf, -np.inf)), "sum", "∞ − ∞"),
+    "mean": (lambda: np.mean(leaf(np.inf, -np.inf)), "mean", "∞ − ∞"),
+    "1/0 by reciprocal": (lambda: np.reciprocal(leaf(0.0)), "reciprocal", "division by 0"),
+    "0/5 beside 1/0": (lambda: leaf(0.0, 1.0) / leaf(5.0, 0.0), "divide", "division by 0"),
+    "0 to 2 beside 2 to -5000": (lambda: leaf(0.0, 1e-300) ** leaf(2.0, -3.0), "pow", "overflow"),
+    "0 modulo 0": (lambda: np.remainder(leaf(0.0), 0.0), "remainder", "0/0"),
+    "std of nothing": (lambda: np.std(Tensor(np.ones((0, 2))), axis=0), "std", "empty axis"),
+    "std, not along the empty axis": (lambda: np.std(Tensor(np.ones((2, 1))), axis=1, ddof=1), "std", "degrees of freedom"),
+    "atanh": (lambda: np.arctanh(leaf(2.0)), "atanh", "outside the domain"),
+    "cosh": (lambda: np.cosh(leaf(1000.0)), "cosh", "overflow of an exponential"),
+}
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_further_causes_in_the_forward_pass(name: str) -> None:
+    compute, operation, cause = FORWARD[name]
+    with pytest.raises(AnomalyError) as caught, tg.detect_anomaly():
+        compute()
+    assert (caught.value.operation, cause in caught.value.cause) == (operation, True), caught.value.cause

@@ -19,15 +19,19 @@ from tinygrad_mlp.passthrough import CONSTANT, CREATION, EXPORTED, named
 def test_the_namespace_is_the_package() -> None:
     x = tg.asarray([1.0, 2.0])
     assert x.__array_namespace__() is tg
-    assert x.__array_namespace__(api_version="2024.12") is tg
-    with pytest.raises(ValueError, match=r"2020\.01"):
-        x.__array_namespace__(api_version="2020.01")
-    assert tg.__array_api_version__ == "2024.12"
+    for version in ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
+        assert x.__array_namespace__(api_version=version) is tg
+    for version in ("2020.01", "2025.11", "2026.12", ""):
+        with pytest.raises(ValueError, match=rf"version '{version}' is not known here: 2021\.12, .*, 2025\.12 are"):
+            x.__array_namespace__(api_version=version)
+    assert tg.__array_api_version__ == "2025.12"
     assert tg.__array_namespace_info__().default_device() == "cpu"
     assert x.device == "cpu"
     assert x.to_device("cpu") is x
     with pytest.raises(ValueError, match="gpu"):
         x.to_device("gpu")
+    with pytest.raises(ValueError, match="no device 'cpu' with stream 7"):
+        x.to_device("cpu", stream=7)
     with pytest.raises(ValueError, match="gpu"):
         tg.asarray([1.0], device="gpu")
 

@@ -589,6 +589,40 @@ def test_losses_take_tensors_as_targets(name):
     assert float(function(Tensor(predictions), Tensor(targets))) == float(function(predictions, targets))
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_take_plain_lists(name):
+    function, module, predictions, targets, _ = LOSSES[name]
+    value = float(function(predictions, targets))
+    assert float(function(predictions.tolist(), targets.tolist())) == value
+    assert float(function(Tensor(predictions), targets.tolist())) == value
+    assert float(function(predictions.tolist(), Tensor(targets))) == value
+    assert float(module()(predictions.tolist(), targets.tolist())) == value
+
+
+@pytest.mark.parametrize("loss", [nn.binary_cross_entropy, nn.binary_cross_entropy_with_logits])
+def test_targets_of_a_binary_cross_entropy_are_shares(loss):
+    assert np.isfinite(loss([0.5, 0.5], [0.0, 1.0]))
+    assert loss(np.zeros((0,)), np.zeros((0,)), reduction="sum") == 0
+    for y, given in ([-0.25, 1.0], "from -0.25 to 1.0"), ([0.0, 1.25], "from 0.0 to 1.25"), ([0.5, math.nan], "from nan to nan"):
+        with pytest.raises(DataError, match=f"lie in \\[0, 1\\], these {given}"):
+            loss(Tensor([0.5, 0.5], requires_grad=True), y)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "targets", "cure"),
+    [
+        ((4, 1), (4,), r"write y.reshape\(\(4, 1\)\)"),
+        ((4, 3), (4,), r"for class labels write np.eye\(3\)\[y\]; for one target a row the model must have one output"),
+        ((4, 3), (3,), "each prediction needs its own target"),
+        ((), (3,), "each prediction needs its own target"),
+    ],
+)
+def test_targets_of_another_shape_come_with_what_to_write(predictions, targets, cure):
+    for loss in (nn.mse_loss, nn.binary_cross_entropy, nn.binary_cross_entropy_with_logits):
+        with pytest.raises(ShapeError, match=cure):
+            loss(np.full(predictions, 0.5), np.ones(targets))
+
+
 @pytest.mark.parametrize("size", [1000.0, -1000.0])
 @pytest.mark.parametrize(
     ("loss", "targets", "worst"),

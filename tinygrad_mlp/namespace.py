@@ -1,6 +1,6 @@
 """The functions of the package as the Python array API standard wants them: creation, constants, and what NumPy answers by itself.
 
-The standard's version 2024.12 (https://data-apis.org/array-api/2024.12) names the functions; the differentiable ones are in the
+The standard's version 2025.12 (https://data-apis.org/array-api/2025.12) names the functions; the differentiable ones are in the
 table or composed, the rest is made here from the lists in :mod:`tinygrad_mlp.passthrough`.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NumPys", "argsort", "asarray", "from_dlpack", "full", "members"]
 
-VERSION = "2024.12"
+VERSION = "2025.12"
 BOTH = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 """Functions that the standard has in its main namespace and in its extension for linear algebra."""
 

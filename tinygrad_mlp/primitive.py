@@ -161,9 +161,8 @@ class Primitive:
         """Parameters given by position (``sum(x, 0)``) and arrays given by name (``clip(x, max=1)``), in their places."""
         arity, names = len(self.rules), list(self.params)
         extra = inputs[arity:]
-        if len(inputs) < arity and self.optional:
-            named = [params.pop(name, None) for name in self.arrays[max(len(inputs), arity - self.optional) :]]
-            inputs = (*inputs, *named)
+        if arity - self.optional <= len(inputs) < arity:
+            inputs = (*inputs, *[params.pop(name, None) for name in self.arrays[len(inputs) :]])
         if len(inputs) < arity or len(extra) > len(names):
             wanted = f"{arity} array{'s' * (arity != 1)}" + (f" and the parameters {', '.join(names)}" if names else "")
             raise TensorTypeError(f"{self.name}() takes {wanted}, but {len(inputs)} were given by position")

@@ -303,7 +303,7 @@ class Tensor(Assignable):
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         """The package, which is an array API namespace."""
-        known = ("2021.12", "2022.12", "2023.12", "2024.12")
+        known = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
         if api_version not in (None, *known):
             raise ValueError(f"the array API's version {api_version!r} is not known here: {', '.join(known)} are")
         return sys.modules[__package__ or "tinygrad_mlp"]

@@ -131,6 +131,12 @@ def maximum_share(g: Any, x: Any, y: Any) -> Any:
     return np.where(tie, g / 2, np.where((x > y) | (x != x), g, 0))
 
 
+def minimum_share(g: Any, x: Any, y: Any) -> Any:
+    """The share of g for x in min(x, y): all where x is smaller, half at a tie, all to a NaN, which is the result then."""
+    tie = (x == y) | ((x != x) & (y != y))
+    return np.where(tie, g / 2, np.where((x < y) | (x != x), g, 0))
+
+
 def fmax_share(g: Any, x: Any, y: Any) -> Any:
     """The share of g for x in fmax(x, y), which takes the number where the other is NaN."""
     tie = (x == y) | ((x != x) & (y != y))

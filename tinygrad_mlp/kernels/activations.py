@@ -145,12 +145,13 @@ def quotient(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Array
 
 def erfc_positive(x: Array) -> Array:
     """erfc(x) for x ≥ 0.46875: e^(−x²) times a quotient. The square is split so that its rounding is not magnified by exp."""
+    x = np.minimum(x, 30)  # from 27 on it is 0, and the square of a large number overflows
     middle = quotient(MIDDLE, np.minimum(x, 4))
     far = np.maximum(x, 4)
     y = 1 / (far * far)
     large = (1 / math.sqrt(math.pi) - y * quotient(LARGE, y)) / far
-    head = np.trunc(np.minimum(x, 30) * 16) / 16
-    tail = (np.minimum(x, 30) - head) * (np.minimum(x, 30) + head)
+    head = np.trunc(x * 16) / 16
+    tail = (x - head) * (x + head)
     return np.exp(-head * head) * np.exp(-tail) * np.where(x <= 4, middle, large)
 
 

@@ -118,8 +118,8 @@ angle       = primitive("angle",       k.angle,         lambda g, z, x: d.angle_
 maximum     = primitive("maximum",     np.maximum,      lambda g, z, x, y: d.maximum_share(g, x, y),
                                                         lambda g, z, x, y: d.maximum_share(g, y, x),
                         kink="half to each at a tie", real=True)
-minimum     = primitive("minimum",     np.minimum,      lambda g, z, x, y: d.maximum_share(g, y, x),
-                                                        lambda g, z, x, y: d.maximum_share(g, x, y),
+minimum     = primitive("minimum",     np.minimum,      lambda g, z, x, y: d.minimum_share(g, x, y),
+                                                        lambda g, z, x, y: d.minimum_share(g, y, x),
                         kink="half to each at a tie", real=True)
 fmax        = primitive("fmax",        np.fmax,         lambda g, z, x, y: d.fmax_share(g, x, y),
                                                         lambda g, z, x, y: d.fmax_share(g, y, x),
