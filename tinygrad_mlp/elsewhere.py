@@ -106,7 +106,6 @@ ELSEWHERE: dict[str, dict[str, str]] = {
     },
     # NumPy
     "np": {
-        "linalg.eig": "np.linalg.eigh(t), of a symmetric matrix", "linalg.eigvals": "np.linalg.eigvalsh(t), of a symmetric matrix",
         "apply_along_axis": "np.stack([f(row) for row in t])", "vectorize": "np.stack([f(x) for x in t])",
         "emath.sqrt": "np.sqrt(t), and np.sqrt(t.astype(complex)) where t may be negative",
         "emath.log": "np.log(t), and np.log(t.astype(complex)) where t may be negative",
