@@ -346,7 +346,7 @@ def setting(seed: int) -> Setting:
     clip_norm = None if r.random() < 0.75 else float(r.choice([0.1, 1.0, 100.0]))
     sizes = r.choice([1, 2, 3, 5, 8, 13, 32, 130], 2, p=[0.05, 0.1, 0.15, 0.2, 0.2, 0.15, 0.1, 0.05])
     m, other = (int(n) for n in sizes)
-    return Setting(dtype, optimizer, clip_norm, [m] if r.random() < 0.4 else [m, other, m])
+    return Setting(dtype, optimizer, clip_norm, [m] if r.random() < 0.75 else [m, other, m])
 
 
 class DifferenceError(AssertionError):
