@@ -65,16 +65,19 @@ KINKS: list[tuple[str, tuple[Any, ...], dict[str, Any], Any, tuple[Any, ...]]] =
     ("min", ([[1, 3, 1.0], [2, 0, 1]],), {"axis": 1}, 4, ([[2, 0, 2], [0, 4, 0]],)),
     ("std", ([2.0, 2, 2],), {}, 4, ([0, 0, 0],)),
     ("linalg.vector_norm", ([0.0, 0],), {}, 4, ([0, 0],)),
+    ("radial", ([2, 2.0], [0, 3.0], [0, 5.0]), {}, 3, ([0, 1.8], [NAN, 1.2], [NAN, -0.72])),
     ("linalg.vector_norm", ([3.0, 0],), {"ord": 1}, 4, ([4, 0],)),
     ("linalg.vector_norm", ([3.0, -3, 1],), {"ord": INF}, 4, ([2, -2, 0],)),
     ("linalg.vector_norm", ([3.0, -1, 1],), {"ord": -INF}, 4, ([0, -2, 2],)),
     ("linalg.vector_norm", ([3.0, 0, 1],), {"ord": 0}, 4, ([0, 0, 0],)),
 ]
-REFUSED = {"linalg.logabsdet", "linalg.cofactor_dx", "linalg.qr_packed", "linalg.eigh_packed", "linalg.svd_packed"}
-"""There is no value; and vectors of equal eigenvalues have tests of their own."""
+REFUSED = {"linalg.logabsdet", "linalg.cofactor_dx", "linalg.qr_packed"}
+"""There is no value."""
+SPECTRA = {f"linalg.{name}" for name in ("eigh_packed", "svd_packed", "eig_packed", "eigvals", "over_gap", "spectral")}
+"""Equal eigenvalues and singular values have a file of tests, test_spectra.py."""
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::tinygrad_mlp.errors.GradientWarning")
 @pytest.mark.parametrize(
     ("name", "inputs", "params", "seed", "expected"), KINKS, ids=[f"{kink[0]}-{i}" for i, kink in enumerate(KINKS)]
 )
@@ -88,7 +91,7 @@ def test_the_gradient_at_a_kink_is_the_one_that_the_table_names(
 
 
 def test_every_kink_has_a_value_here() -> None:
-    assert {name for name, *_ in KINKS} | REFUSED == {name for name, op in TABLE.items() if op.kink}
+    assert {name for name, *_ in KINKS} | REFUSED | SPECTRA == {name for name, op in TABLE.items() if op.kink}
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -50,7 +50,7 @@ def test_transforms_are_copied_and_pickled(make: Any) -> None:
     for argnums in (0, (0,)):
         f = make(cubed, argnums=argnums)
         for again in (repickled(f), copy.deepcopy(f), copy.copy(f)):
-            assert (again.name, again.function, again.argnums) == (make.__name__, cubed, argnums)
+            assert again.request == (make.__name__, cubed, argnums, False)
             assert repr(again(x)) == repr(f(x))
     assert (f.__name__, f.__wrapped__, repr(f)) == ("cubed", cubed, f"<tg.{make.__name__} of cubed>")
 
