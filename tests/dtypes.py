@@ -29,7 +29,10 @@ for numpy_function, entry in (*BY_NUMPY.items(), *COMPOSED_BY_NUMPY.items()):
 
 
 QUANTILES = {"quantile", "percentile", "nanquantile", "nanpercentile"}
-COMPUTED = {"linalg.cholesky", "linalg.eigh", "linalg.eigh_packed", "linalg.eigvalsh", "linalg.pinv"}
+COMPUTED = {
+    f"linalg.{name}"
+    for name in ("cholesky", "eigh", "eigh_packed", "eigvalsh", "pinv", "eig", "eigvals", "eig_packed", "over_gap", "spectral")
+}
 """Functions whose samples compute a symmetric matrix from the inputs, which wraps by itself in small numbers."""
 
 MORE: dict[str, list[Sample]] = {  # operands that are constants in the samples, as inputs

@@ -366,7 +366,7 @@ def test_no_naive_order_where_every_tensor_has_one_user() -> None:
 # --- the formulas are true ------------------------------------------------------------------------------------------------------
 
 SQUARE = {"linalg.inv", "linalg.det", "linalg.cofactor", "linalg.logabsdet", "linalg.det_sign", "linalg.cholesky", "linalg.eigvalsh",
-          "linalg.eigh_packed", "linalg.svdvals", "linalg.svd_packed", "linalg.pinv", "linalg.solve", "linalg.cofactor_dx"}  # fmt: skip
+          "linalg.eigh_packed", "linalg.svdvals", "linalg.svd_packed", "linalg.pinv", "linalg.solve", "linalg.cofactor_dx", "linalg.spectral"}  # fmt: skip
 ABOVE_ONE = {"acosh"}
 WHOLE = {("ldexp", 1), ("cross_entropy", 1)}
 CONDITIONS = {("where", 0)}

@@ -26,7 +26,7 @@ OURS: dict[str, dict[str, Any]] = {
     "max_pool": {"stride": None, "padding": 0}, "max_spread": {"stride": None, "padding": 0}, "max_pick": {"stride": None, "padding": 0},
     "avg_pool": {"stride": None, "padding": 0, "count_include_pad": True}, "pad": {"constant_values": 0, "end_values": 0, "stat_length": None, "reflect_type": "even"},
     "cross_entropy": {"reduction": "mean"}, "binary_cross_entropy_with_logits": {"reduction": "mean"}, "mse_loss": {"reduction": "mean"},
-    "linalg.eigh_packed": {"UPLO": "L"}, "linalg.svd_packed": {"full_matrices": False}, "linalg.qr_packed": {"mode": "reduced"},
+    "linalg.over_gap": {"order": 1}, "linalg.spectral": {"null": 0}, "linalg.funm": {"df": None}, "linalg.eigh_packed": {"UPLO": "L"}, "linalg.svd_packed": {"full_matrices": False}, "linalg.qr_packed": {"mode": "reduced"},
     "sinc_slope": {"order": 1}, "recurrence": {"axis": -1}, "expand_dims": {"axis": 0}, "sort": {"descending": False, "stable": True},
     "clip": {"min": None, "max": None}, "diff": {"prepend": None, "append": None}, "cov": {"correction": None}, "einsum": {"optimize": None},
 }  # fmt: skip

@@ -226,6 +226,8 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
         z = np.sum(np.abs(x), axis=(-2, -1))  # of no entries: 0
     elif ord == "nuc":
         z = np.sum(TABLE["linalg.svdvals"](x), axis=-1)
+    elif 0 in x.shape[-2:] and ord == -2:
+        raise ShapeError(f"the smallest of no singular values is not defined: a matrix of shape {x.shape} has no norm of order -2")
     else:
         lengths = TABLE["linalg.svdvals"](x) if abs(ord) == 2 else np.sum(np.abs(x), axis=-2 if abs(ord) == 1 else -1)
         if abs(ord) == 2:  # they are in order, and of equal ones one is taken, which has no second derivative

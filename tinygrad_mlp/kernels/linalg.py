@@ -46,7 +46,7 @@ def over_gap(t: Array, gap: Array, sent: Array, values: Array, shared: Array, *,
     noise, faint = (np.abs(t) <= bound * size for bound in (exact, rough))
     equal, near = (np.abs(gap) <= bound * scale for bound in (exact, rough))
     z = np.where(noise & (np.abs(gap) <= n * eps**0.375 * scale), 0, t / np.where(equal, 1, gap))
-    return np.where((equal & ~noise) | (near & ((faint & shared) if order == 1 else t != 0)), np.asarray(np.nan, t.dtype), z)
+    return np.where((equal & ~noise) | (near & ((faint & (shared != 0)) if order == 1 else t != 0)), np.asarray(np.nan, t.dtype), z)
 
 
 def eigh_shapes(x: Any) -> tuple[tuple[int, ...], ...]:
