@@ -188,7 +188,7 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: tg.linear(tg.ones((2, 3)), np.ones(3), np.ones(5)),
-        "linear(float64[2, 3], float64[3], float64[5]) failed: a bias of shape (5,) does not fit weights of shape (3,): it needs shape (3,)",
+        "linear(float64[2, 3], float64[3], float64[5]) failed: a bias of shape (5,) does not fit weights of shape (3,): it needs shape ()",
     ),
     (
         lambda: tg.linear(tg.ones((2, 3)), np.ones((7, 3, 4)), np.ones(5)),
