@@ -25,6 +25,7 @@ import multiprocessing
 import os
 import queue
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -282,7 +283,7 @@ class Chosen:
             self.note.write_text(report.nodeid)
 
 
-def in_copy(root: str, copy: str, log: str, files: list[str], chosen: dict[str, float] | None, patience: float) -> None:
+def in_copy(root: str, copy: str, log: str, given: list[str], chosen: dict[str, float] | None, patience: float) -> None:
     """Runs pytest in a copy; what it measures or which test fails first is written beside the log."""
     os.setsid()
     for stream in (1, 2):
@@ -294,7 +295,7 @@ def in_copy(root: str, copy: str, log: str, files: list[str], chosen: dict[str, 
     note = Path(f"{log}.note")
     note.unlink(missing_ok=True)
     early = "ignore::pytest.PytestAssertRewriteWarning"  # of what the fork server has imported
-    arguments = ["-q", "-p", "no:cacheprovider", "-W", early, "--rootdir", copy, *files]
+    arguments = ["-q", "-p", "no:cacheprovider", "-W", early, "--rootdir", copy, *given]
     if chosen is None:
         plugin = Measured(f"{copy}/tinygrad_mlp")
         pytest.main(arguments, plugins=[plugin])
@@ -307,8 +308,8 @@ def in_copy(root: str, copy: str, log: str, files: list[str], chosen: dict[str, 
 class Laboratory:
     """Copies of the checkout, one for each process at a time."""
 
-    def __init__(self, root: Path, folder: Path, jobs: int, patience: float) -> None:
-        self.root, self.folder, self.jobs, self.patience = root, folder, jobs, patience
+    def __init__(self, root: Path, folder: Path, jobs: int, patience: float, options: list[str]) -> None:
+        self.root, self.folder, self.jobs, self.patience, self.options = root, folder, jobs, patience, options
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["numpy", "pytest", "hypothesis", "autograd.numpy", "scipy.special"])
         self.place = tempfile.TemporaryDirectory(prefix="mutation-")
@@ -329,7 +330,9 @@ class Laboratory:
                 for stale in (target.parent / "__pycache__").glob(f"{target.stem}.*.pyc"):
                     stale.unlink()
                 target.write_bytes(mutant.apply(text))
-            process = self.context.Process(target=in_copy, args=(str(self.root), str(copy), log, files, chosen, self.patience))
+            process = self.context.Process(
+                target=in_copy, args=(str(self.root), str(copy), log, [*self.options, *files], chosen, self.patience)
+            )
             process.start()
             process.join(limit)
             code = process.exitcode if process.exitcode is not None else -signal.SIGALRM
@@ -345,7 +348,7 @@ class Laboratory:
 
     def measure(self, files: list[str]) -> dict[str, tuple[float, set[str]]]:
         """Seconds and functions of every test, measured once for each test file as it is."""
-        key = {f: hashlib.sha256((self.root / f).read_bytes()).hexdigest()[:16] for f in files}
+        key = {f: hashlib.sha256((self.root / f).read_bytes() + "\0".join(self.options).encode()).hexdigest()[:16] for f in files}
         known = {line["key"]: line["tests"] for line in lines_of(self.folder / "tests.jsonl")}
         with ThreadPoolExecutor(self.jobs) as pool:
             runs = {pool.submit(self.run, [f], None): f for f in files if key[f] not in known}
@@ -425,6 +428,7 @@ def main() -> int:
         "--only", nargs="+", default=["tinygrad_mlp"], metavar="PATH", help="files or folders to change (default: all)"
     )
     parser.add_argument("--tests", nargs="+", metavar="FILE", help="test files (default: all of the engine, and the doctests)")
+    parser.add_argument("--pytest", default="", metavar="OPTIONS", help="more options of pytest, in one string")
     parser.add_argument("--budget", type=float, default=30, help="seconds of tests that a mutant meets at most (default: 30)")
     parser.add_argument(
         "--patience", type=float, default=15, help="seconds that a test may take, and 20 times its own besides (default: 15)"
@@ -455,7 +459,7 @@ def main() -> int:
         for p in [*sorted((root / "tests").glob("test_*.py")), *with_doctests]
         if not re.match(SLOW, p.name)
     ]
-    laboratory = Laboratory(root, options.folder, options.jobs, options.patience)
+    laboratory = Laboratory(root, options.folder, options.jobs, options.patience, shlex.split(options.pytest))
     tests = laboratory.measure(files)
     if not tests:
         print("no test passed in a copy of the checkout", file=sys.stderr)

@@ -1960,3 +1960,56 @@ def test_small_losses_keep_their_digits() -> None:
     for top in (20.0, 40.0, 70.0):
         Z = np.array([[top, top - 12]], np.float32)
         assert step(Z, np.array([0])) == pytest.approx(nn.cross_entropy(Z, np.array([0])).item(), rel=1e-3)
+
+
+def test_a_program_writes_into_buffers_with_the_users_names() -> None:
+    def activity(x: Any) -> Any:
+        hidden = np.tanh(x @ np.ones((3, 4)))
+        return np.exp(hidden) * 0.5
+
+    compiled = tg.compile(activity)
+    assert repr(compiled) == "<compiled function activity: 0 programs>"
+    compiled(np.ones((2, 3)))
+    assert repr(compiled) == "<compiled function activity: 1 programs>"
+    for line in ("tanh(matmul_2, hidden)", "exp(hidden, exp_2)", "multiply(exp_2, number_0_5, "):
+        assert f"    {line}" in compiled.source
+
+
+TWO = {
+    "one input, two biases": lambda X, w, b, c: tg.linear(X, w, b) * tg.linear(X, w, c),
+    "two inputs, two biases": lambda X, w, b, c: tg.linear(np.tanh(X), w, b) + np.tanh(tg.linear(X, w, c)),
+    "one after the other": lambda X, w, b, c: tg.linear(tg.linear(X, w, c), w, b),
+}
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("name", TWO)
+def test_weights_that_are_used_with_two_biases(name: str, exact: bool) -> None:
+    """Only one of them lies directly behind the weights."""
+    rng = np.random.default_rng(0)
+    X, f = rng.standard_normal((5, 3)), TWO[name]
+    parameters = [nn.Parameter(rng.standard_normal(shape)) for shape in ((3, 3), 3, 3)]
+    step = tg.compile(lambda X: np.mean(f(X, *parameters) ** 2), optim.SGD(parameters, lr=0.0), exact=exact, keep_gradients=True)
+    expected = np.mean(f(X, *parameters) ** 2)
+    expected.backward()
+    wanted = [p.grad for p in parameters]
+    assert step(X) == pytest.approx(expected.item(), rel=1e-12)
+    for p, g in zip(parameters, wanted, strict=True):
+        np.testing.assert_allclose(p.grad, g, rtol=1e-10, atol=1e-12)
+
+
+def test_an_optimiser_that_is_given_other_parameters() -> None:
+    v, w = nn.Parameter(np.ones(2)), nn.Parameter(np.ones(2))
+    optimizer = optim.SGD([v], lr=0.5)
+    step = tg.compile(lambda x: np.sum(v * w * x), optimizer)
+    step(np.ones(2))
+    optimizer.parameters[0] = w
+    step(np.ones(2))
+    np.testing.assert_array_equal(v.data, [0.5, 0.5])
+    np.testing.assert_array_equal(w.data, [0.75, 0.75])
+
+
+def test_numbers_that_are_others_in_each_call_are_refused() -> None:
+    count = itertools.count()
+    with pytest.raises(TraceError, match="another computation in each call"):
+        tg.compile(lambda x: x * (2.0 + next(count)))(np.ones(3))

@@ -415,6 +415,8 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: tg.conv(np.ones((2, 4, 5)), np.ones((3, 2, 3)), groups=2), SettingError, r"weights of shape \(3, 2, 3\) cannot be split into 2 groups: write a divisor of 3"),
     (lambda: tg.conv(np.ones((2, 3, 5)), np.ones((4, 3, 3)), np.ones(3)), ShapeError, r"a bias of shape \(3,\) does not fit 4 channels"),
     (lambda: tg.conv(np.ones((2, 3, 5)), np.ones((4, 3, 3)), dilation=3, padding=0), ShapeError, r"which dilation \(3,\) spreads over \(7,\), does not fit into \(5,\)"),
+    (lambda: tg.conv_transpose(np.ones((2, 3, 5)), np.ones((4, 3, 3))), ShapeError, r"conv_transpose: x of shape \(2, 3, 5\) has 3 channels, but weights of shape \(4, 3, 3\) in 1 group take 4"),
+    (lambda: tg.conv_transpose(np.ones((2, 3, 5, 5)), np.ones((3, 4, 3))), ShapeError, r"shapes \(2, 3, 5, 5\) and \(3, 4, 3\) do not fit"),
     (lambda: tg.conv_transpose(np.ones((2, 3, 5)), np.ones((3, 4, 3)), output_padding=1), SettingError, r"output_padding=\(1,\) must be less than stride=\(1,\)"),
     (lambda: tg.conv_transpose(np.ones((2, 3, 1)), np.ones((3, 4, 2)), padding=1), ShapeError, r"would have the lengths \(0,\): write a smaller padding"),
     (lambda: tg.conv_weight(np.ones((2, 3, 5)), np.ones((2, 4, 4)), size=3), ShapeError, r"has \(3,\) windows of \(3,\), but y has shape \(2, 4, 4\)"),

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import types
 import warnings
 from pathlib import Path
 from typing import Any
@@ -619,6 +620,15 @@ def test_primitives_of_the_user_bring_their_source() -> None:
     built_in = tg.primitive(lambda g, z, x: g * np.cos(x), example=(np.array([1.0, -2.0]),), name="sinus")(rooted)
     with pytest.raises(UnsupportedError, match=r"rooted\(\) refers to ROOT, a PosixPath, which a module cannot be given"):
         derive(np.sum(built_in(x))).source()
+
+
+def test_a_variable_beside_an_attribute_keeps_its_name() -> None:
+    def f(x: Any) -> Any:
+        place = types.SimpleNamespace()
+        K, place.q = np.exp(x), np.sin(x)
+        return np.sum(K * place.q)
+
+    assert "K = exp(x)" in tg.derive(f, np.ones(3)).source().replace("np.", "")
 
 
 def test_assignments_constants_and_methods() -> None:

@@ -187,6 +187,19 @@ SENTENCES: list[tuple[Callable[[], Any], str]] = [
         "linear(float64[2, 3], float64[3, 4], float64[5]) failed: a bias of shape (5,) does not fit weights of shape (3, 4): it needs shape (4,)",
     ),
     (
+        lambda: tg.linear(tg.ones((2, 3)), np.ones(3), np.ones(5)),
+        "linear(float64[2, 3], float64[3], float64[5]) failed: a bias of shape (5,) does not fit weights of shape (3,): it needs shape ()",
+    ),
+    (
+        lambda: tg.linear(tg.ones((2, 3)), np.ones((7, 3, 4)), np.ones(5)),
+        "linear(float64[2, 3], float64[7, 3, 4], float64[5]) failed: a bias of shape (5,) does not fit weights of shape (7, 3, 4): "
+        "it needs shape (4,)",
+    ),
+    (
+        lambda: np.linalg.cond(tg.ones((0, 3))),
+        "matrices without entries have no condition number: the shape is (0, 3)",
+    ),
+    (
         lambda: tg.ones((2, 3)) + np.ones((4,)),
         "add(float64[2, 3], float64[4]) failed: shapes (2, 3) and (4,) do not broadcast together; axes are matched from the right and must be "
         "equal or 1: reshape one of them, or add an axis with x[:, None]",

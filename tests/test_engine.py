@@ -463,6 +463,11 @@ def test_numpy_functions_on_tensors() -> None:
         np.testing.assert_allclose(out.data, expected)
 
 
+def test_dot_of_matrices_is_one_product() -> None:
+    A = Tensor(np.ones((2, 3)), requires_grad=True)
+    assert [np.dot(A, b).op.name for b in (np.ones((3, 4)), np.ones(3))] == ["matmul"] * 2
+
+
 def test_constant_functions_leave_the_graph_openly() -> None:
     x = leaf(0.5, -1.5)
     for out in (

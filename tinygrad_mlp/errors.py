@@ -200,10 +200,8 @@ def operation_failed(name: str, inputs: Sequence[Any], params: dict[str, Any], e
             cure = f"write {y[-inner]} columns on the left or {x[-1]} rows on the right"
             cure += ", or transpose one side with .mT" if x[-1] == y[-1] or (len(x) > 1 and x[-2] == y[-inner]) else ""
             return ShapeError(f"{text}shapes {x} and {y} do not fit, {x[-1]} columns meet {y[-inner]} rows; {cure}")
-    if name == "linear" and len(shapes) == 3 and shapes[2] != shapes[1][-1:]:
-        return ShapeError(
-            f"{text}a bias of shape {shapes[2]} does not fit weights of shape {shapes[1]}: it needs shape {shapes[1][-1:]}"
-        )
+    if name == "linear" and len(shapes) == 3 and shapes[2] != (wanted := shapes[1][1:][-1:]):
+        return ShapeError(f"{text}a bias of shape {shapes[2]} does not fit weights of shape {shapes[1]}: it needs shape {wanted}")
     if isinstance(error, ValueError) and "broadcast" in str(error) and len(shapes) > 1:
         told = " and ".join(str(s) for s in shapes)
         return ShapeError(

@@ -128,7 +128,7 @@ class Memory:
             if g == key:
                 return title
         wish = f"number_{array.item():g}" if not array.shape else "ones" if array.ndim == 1 and (array == 1).all() else "constant"
-        title = self.bind(wish.replace("-", "minus_").replace(".", "_").replace("+", ""), same(array))
+        title = self.bind(wish.replace("-", "minus_").replace("+", ""), same(array))
         self.functions[title] = key
         return title
 

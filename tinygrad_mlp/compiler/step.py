@@ -256,7 +256,7 @@ def layers(flat: Flat, parameters: list[Symbol], gradients: list[Symbol]) -> tup
     couples: dict[Symbol, tuple[Symbol, Binding]] = {}
     first = {g: i for i, g in reversed(list(enumerate(gradients)))}
     for i, (w, b) in enumerate(itertools.pairwise(parameters)):
-        if len(w.shape) == 2 and b.shape == w.shape[1:] and flat.places[i].stop == flat.places[i + 1].start:
+        if len(w.shape) == 2 and b.shape == w.shape[1:]:  # the places of a flat array follow each other
             place, shape = slice(flat.places[i].start, flat.places[i + 1].stop), (w.shape[0] + 1, w.shape[1])
             pairs[w] = b, flat_part("value", place, shape)
             if first[gradients[i]] == i and first[gradients[i + 1]] == i + 1:  # equal gradients are computed once, for the first
