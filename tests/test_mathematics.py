@@ -185,7 +185,7 @@ def test_the_table_of_rules_has_a_formula_for_every_rule() -> None:
         lines, arrays = listing.read(op)
         expected = len(listing.EXAMPLES[name][0]) if op.variadic else sum(rule is not None for rule in op.rules)
         assert sum(left.startswith(r"\frac{\partial L}") for _, left, _ in lines) == expected
-        assert len(lines) - expected <= 9
+        assert len(lines) - expected <= 14
         assert all(isinstance(a, np.ndarray) for a in arrays.values())
     assert listing.formulas("tanh") == ["∂L/∂x = g ⊙ (1 − z²)"]
     assert listing.formulas("matmul") == ["∂L/∂x = g yᵀ", "∂L/∂y = xᵀ g"]
@@ -343,7 +343,9 @@ def test_every_line_is_in_the_markdown_with_its_shape_and_reason(model: str) -> 
     assert text.count("$$") % 2 == 0
 
 
-CORPUS = sorted({**dict.fromkeys(PROGRAMS), **dict.fromkeys(SAMPLES)})
+CORPUS = sorted(
+    {**dict.fromkeys(PROGRAMS), **dict.fromkeys(SAMPLES)}.keys() - {"linalg.funm"}
+)  # which is refused, as it takes a function
 UNTRACEABLE = {"polynomial_fit", "kepler_by_newton", "dynamic_time_warping"}  # they ask for numbers, or write into a part
 SAMPLES_EACH = 100 if os.environ.get("TINYGRAD_MLP_FUZZ") else 1
 
