@@ -100,7 +100,7 @@ def test_a_header_that_claims_too_much_is_refused_at_once(tmp_path, shape):
     path.write_bytes(header(8, shape) + bytes(10))
     start = time.perf_counter()
     assert peak_of(lambda: refused(path, "over the limit")) < 1e6
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < 5
 
 
 def test_a_gzip_bomb_is_not_unpacked(tmp_path):

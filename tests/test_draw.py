@@ -167,7 +167,7 @@ def test_diamond_of_fifty_doublings_is_linear() -> None:
         y = y + y
     start = time.perf_counter()
     graph = draw(y).graph
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 10
     assert graph["counts"]["operations"] == 50
     assert len(graph["edges"]) == 100
     assert graph["naive"] is None
@@ -181,7 +181,7 @@ def test_naive_order_of_nested_diamonds_takes_no_exponential_time() -> None:
         y = y * 1.0 + y * 2.0
     start = time.perf_counter()
     graph = draw(y).graph
-    assert time.perf_counter() - start < 3
+    assert time.perf_counter() - start < 15
     assert graph["naive"] is not None
     assert len(graph["naive"]["steps"]) == graph["counts"]["operations"]
 
@@ -192,14 +192,9 @@ def test_chain_of_ten_thousand_operations() -> None:
         y = y * 1.0001
         y = np.tanh(y)
     loss = np.sum(y)
-    taken = []
-    for _ in range(2):  # the other cores' work can slow one down
-        start = time.process_time()
-        Capture([loss]).graph()
-        taken.append(time.process_time() - start)
-        if taken[-1] < 3:
-            break
-    assert min(taken) < 3
+    start = time.process_time()
+    Capture([loss]).graph()
+    assert time.process_time() - start < 15  # a machine may be slow; a step that is not linear is slower still
     drawing = draw(loss)
     assert drawing.graph["counts"]["operations"] == 10_001
     assert len(boxes_of(drawing.view)) <= BUDGET

