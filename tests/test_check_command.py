@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,15 @@ def test_whatever_manual_raises_is_the_finding(error: str, file: Path, capsys: p
     assert "manual(X, y, params) raised " in capsys.readouterr().out
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Python's own handler of Ctrl-C, which a process that was started in the background has not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("place", ["rng = np", "A1 = np.tanh(Z1)", "dZ2 = (P"])
 def test_the_interrupt_of_the_keyboard_is_none_of_the_files(place: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = "import signal; signal.raise_signal(signal.SIGINT); "
