@@ -291,6 +291,7 @@ def in_copy(root: str, copy: str, log: str, given: list[str], chosen: dict[str, 
     os.chdir(copy)
     sys.dont_write_bytecode = chosen is not None
     sys.path[:] = [copy, f"{copy}/tests", *(p for p in sys.path if not (p or root).startswith(root) or ".venv" in p)]
+    os.environ.pop("PYTEST_ADDOPTS", None)  # meant for the run that called this one
     os.environ |= {"PYTHONPATH": f"{copy}{os.pathsep}{copy}/tests", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     note = Path(f"{log}.note")
     note.unlink(missing_ok=True)

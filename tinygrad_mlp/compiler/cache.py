@@ -20,16 +20,28 @@ MANY = 8
 
 
 EVERY: weakref.WeakSet[Programs[Any]] = weakref.WeakSet()
+FORKING = threading.RLock()
+HELD: list[Programs[Any]] = []
 
 
-def renew_locks() -> None:
-    """In the child of a fork: the threads that may have held the locks are not in it."""
-    for programs in EVERY:
-        programs.lock = threading.RLock()
+def hold_all() -> None:
+    """Before a fork: wait for the calls of other threads, whose locks, half done updates and BLAS the child would inherit."""
+    FORKING.acquire()
+    HELD[:] = EVERY
+    for programs in HELD:
+        programs.lock.acquire()
+
+
+def release_all() -> None:
+    """After a fork, in both processes."""
+    for programs in HELD:
+        programs.lock.release()
+    HELD.clear()
+    FORKING.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=renew_locks)
+    os.register_at_fork(before=hold_all, after_in_parent=release_all, after_in_child=release_all)
 
 
 class Conditional(Protocol):
