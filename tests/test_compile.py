@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import collections
 import copy
+import functools
 import gc
 import inspect
 import itertools
@@ -643,6 +645,107 @@ def test_what_is_not_read_or_equal_leads_to_no_new_program() -> None:
         model.scale = float("1.0")  # another object, the same number
         model.listed[0] = float("1.0")
     assert len(compiled.programs) == 1
+
+
+class Trainer:
+    """A loss that is a method, beside methods that keep a record."""
+
+    scale = 1.0
+
+    def __init__(self) -> None:
+        self.model, self.history, self.best, self.rate = Scaled(), [], 0.0, {"a": 1.0}
+
+    @property
+    def twice(self) -> float:
+        return 2 * self.hidden
+
+    hidden = 1.0
+
+    def doubled(self, x: Any) -> Any:
+        return x * self.twice
+
+    kept = functools.partialmethod(doubled)
+
+    def __call__(self, x: Any) -> Any:
+        return self.kept(self.model(x)) * self.scale * self.rate["a"]
+
+    def record(self, number: float) -> None:
+        self.history.append(number)
+        self.best = max(self.best, number)
+
+
+class Heir(Trainer):
+    pass
+
+
+class OfDict(dict):  # type: ignore[type-arg]
+    gain = 1.0
+
+
+def more_that_is_read() -> tuple[Callable[..., Any], dict[str, Callable[[], Any]]]:
+    """What is read by ways that are less usual."""
+    trainer, part, own = Heir(), functools.partial(lambda x, k: x * k, k=1.0), OfDict(a=1.0)
+    user, queue, tanh = collections.UserDict(a=1.0), collections.deque([1.0]), nn.Tanh()
+    rates, mask, optional = np.array([1.0, 2.0]), np.array([True, False]), types.SimpleNamespace()
+    own.gain = 2.0
+
+    def f(x: Any) -> Any:
+        try:
+            more = optional.more
+        except AttributeError:
+            more = 1.0
+        z = part(tanh(trainer(x)) + trainer(x)) * own["a"] * own.gain * user["a"] * queue[0] * more * f.factor  # type: ignore[attr-defined]
+        return z * (rates[1] + rates.sum()) * np.where(mask, 1.0, 3.0) * (1.0 if rates[0] < 5 else 2.0)
+
+    f.factor = 1.0  # type: ignore[attr-defined]
+    return f, {
+        "an attribute of the subclass that hides its base's": lambda: setattr(Heir, "scale", 3.0),
+        "what a property reads": lambda: setattr(trainer, "hidden", 2.0),
+        "__call__ of a class": lambda: setattr(Trainer, "__call__", lambda self, x: self.doubled(self.model(x))),
+        "a method of an object": lambda: setattr(trainer, "doubled", lambda x: x * 5),
+        "forward of a layer": lambda: setattr(tanh, "forward", lambda x: x * 2),
+        "forward of a class": lambda: setattr(Scaled, "forward", lambda self, x: self.linear(x)),
+        "keywords of a partial function": lambda: part.keywords.update(k=2.0),
+        "an entry of a subclass of dict": lambda: own.update(a=2.0),
+        "an attribute of a subclass of dict": lambda: setattr(own, "gain", 3.0),
+        "a UserDict": lambda: user.update(a=2.0),
+        "a deque": lambda: queue.append(queue.popleft() + 1),
+        "an attribute that was missing and caught": lambda: setattr(optional, "more", 2.0),
+        "an attribute of a function": lambda: setattr(f, "factor", 3.0),
+        "what is in an array": lambda: rates.__setitem__(1, 5.0),
+        "what decides in an array": lambda: rates.__setitem__(0, 6.0),
+        "a mask": lambda: mask.__setitem__(0, False),
+    }
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_what_is_read_by_less_usual_ways_is_seen(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for owner, name in ((Heir, "scale"), (Trainer, "__call__"), (Scaled, "forward")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    monkeypatch.delattr(Heir, "scale")
+    f, changes = more_that_is_read()
+    compiled, X = tg.compile(f, exact=exact, cache=len(changes) + 2), np.random.default_rng(0).standard_normal((5, 3))
+    for name, change in {"nothing": lambda: None, **changes}.items():
+        before = f(X).numpy()
+        change()
+        expected = f(X).numpy()
+        for _ in range(2):
+            np.testing.assert_allclose(compiled(X), expected, rtol=1e-12, err_msg=name)
+        assert (name == "nothing") == np.array_equal(before, expected), name
+    assert len(compiled.programs) == len(changes) + 1
+
+
+def test_a_record_beside_the_loss_leads_to_no_new_program() -> None:
+    """What is named in methods that the loss does not call changes in each step."""
+    trainer, X, buffer = Trainer(), np.ones((2, 3)), np.zeros(2)
+    compiled = tg.compile(lambda x: trainer(x) + buffer)
+    for i in range(4):
+        compiled(X)
+        trainer.record(i)
+        buffer += 1  # an array that the program reads itself
+    np.testing.assert_allclose(compiled(X), (trainer(X) + buffer).numpy(), rtol=1e-15)
+    assert len(compiled.programs) == 1
+    assert trainer.best == 3
 
 
 def test_a_dropout_rate_and_a_slope_of_a_training_step() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dis
 import functools
 import itertools
@@ -9,7 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from operator import attrgetter, is_
-from types import CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MappingProxyType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,14 @@ __all__ = ["Guards"]
 
 TRACKED = attrgetter("tracked")
 
-ENDS = (bool, int, float, complex, str, bytes, type(None), np.generic, np.ndarray, np.dtype, np.random.Generator, Node, CodeType)
-"""Values that refer to nothing else; of arrays and Tensors the program reads the numbers anew at each call."""
+ENDS = (bool, int, float, complex, str, bytes, type(None), np.generic, np.dtype, np.random.Generator, CodeType)
+"""Values that refer to nothing else."""
+
+MAPPINGS = (dict, collections.UserDict, collections.ChainMap, MappingProxyType)
+CONTAINERS = (*MAPPINGS, list, tuple, set, frozenset, collections.deque, collections.UserList)
+
+SMALL = 1 << 14
+"""Up to how many bytes of an array are compared in each call, if the program does not read the array itself."""
 
 COMPARED = (bool, int, float, complex, str, bytes, np.generic)
 """Values of which two objects may be the same: equal ones of one type."""
@@ -43,8 +50,10 @@ class Guards:
 
     Code is followed from the function to whatever it refers to by name: variables of its closure, globals, defaults, methods,
     attributes of objects and classes, the modules that it calls, the contents of lists, tuples, dicts and sets. An attribute counts
-    if the code that was followed names it anywhere. What the function changes itself while it is traced is left out: otherwise
-    no program would ever hold.
+    if the code that was followed names it anywhere; a method's code is followed if it may be called: if it is named, or has a name
+    of Python's (``__call__``), or if names are computed. Of arrays and Tensors the program reads the numbers anew at each call; if
+    one is not part of it, the function has computed with it while it was traced, so its numbers count. What the function changes
+    itself while it is traced is left out: otherwise no program would ever hold.
 
     Parameters
     ----------
@@ -55,13 +64,16 @@ class Guards:
     def __init__(self, f: Callable[..., Any], parameters: list[Tensor]) -> None:
         self.parameters, self.listed, self.changed = parameters, list(parameters), ""
         self.seen: dict[int, Any] = {}  # by id, so that what cannot be hashed is found too; the objects are kept alive
-        self.names: set[str] = set()
+        self.names = {"forward", "__call__"}
         self.asked: set[str] = set()
         self.whole: set[type] = set()  # classes whose methods look attributes up by names that are computed
+        self.computed = False  # whether anything else does
+        self.classes: dict[type, None] = {}
         self.of_class: dict[type, dict[str, Any]] = {}
         self.functions: list[FunctionType] = []
         self.objects: list[Any] = []
         self.containers: list[Any] = []
+        self.arrays: list[Any] = []
         self.follow(f)
         self.before = {(id(x), name): value for x, name, _, value in self.values()}
         self.filled = {id(x): snapshot(x) for x in self.containers}
@@ -77,9 +89,12 @@ class Guards:
         self.of_others = Values(entry[1:] for entry in entries if not isinstance(entry[0], Module))
         contents = [part for x in self.containers for part in self.filled.get(id(x), snapshot(x))]
         self.contents = [part for part in contents if is_unchanged(*part)]
+        read = {id(owner(array_of(s.value))) for s in trace.symbols if isinstance(s.value, (np.ndarray, Node))}
+        outside = [x for x in self.arrays if id(owner(array_of(x))) not in read and array_of(x).nbytes <= SMALL]
+        self.numbers = [(x, array_of(x).tobytes()) for x in outside if not (isinstance(x, Node) and x.tracked)]
         self.changes = modules.changes
         del self.seen, self.names, self.asked, self.whole, self.of_class
-        del self.functions, self.objects, self.containers, self.before, self.filled
+        del self.classes, self.functions, self.objects, self.containers, self.arrays, self.before, self.filled
 
     def hold(self) -> bool:
         """Whether everything is as it was when the function was traced; else ``changed`` says what is not."""
@@ -99,6 +114,9 @@ class Guards:
         for part, listed in self.contents:
             if not is_unchanged(part, listed):
                 return "the content of a list, a dict or a set"
+        for x, numbers in self.numbers:
+            if array_of(x).tobytes() != numbers:
+                return "what is in an array that the function computes with before it meets a value"
         if self.changes != modules.changes:  # some attribute of some module was assigned to: one of these?
             if changed := self.of_modules.first_change():
                 return changed
@@ -113,6 +131,8 @@ class Guards:
             self.add(x)
         known = None
         while known != (known := (len(self.seen), len(self.names))):
+            for kind in list(self.classes):
+                self.read_class(kind)
             for _, _, _, value in list(self.values()):
                 self.add(value)
 
@@ -129,30 +149,50 @@ class Guards:
             self.add(x.__func__)
             self.add(x.__self__)
         elif isinstance(x, functools.partial):
-            for part in (x.func, *x.args, *x.keywords.values()):
+            for part in (x.func, x.args, x.keywords):
                 self.add(part)
-        elif isinstance(x, (list, tuple, dict, set, frozenset)):
+        elif isinstance(x, (np.ndarray, Node)):
+            self.arrays.append(x)
+        elif isinstance(x, CONTAINERS):
             self.containers.append(x)
             for part in itertools.chain(*contents(x)):
                 self.add(part)
+            if attributes(x):  # of a subclass
+                self.add_object(x)
         elif isinstance(x, ModuleType):
             if not is_foreign(x.__name__):
                 self.objects.append(x)
         elif isinstance(x, type):
-            if not is_foreign(x.__module__):
-                self.objects.append(x)
-                self.read_class(x)
+            for kind in x.__mro__:
+                if not is_foreign(kind.__module__):
+                    self.objects.append(kind)
+                    self.classes[kind] = None
+                    self.seen[id(kind)] = kind
+            self.add(type(x))
         else:
-            self.objects.append(x)
-            for kind in type(x).__mro__:
-                if kind is not Module and (isinstance(x, Module) or not is_foreign(kind.__module__)) and kind is not object:
-                    self.add(kind)
-                    self.read_class(kind)
+            self.add_object(x)
+
+    def add_object(self, x: Any) -> None:
+        """Note an object, and its classes."""
+        self.objects.append(x)
+        home = type(x).__module__
+        if callable(x) and is_foreign(home) and home not in ("builtins", "numpy") and not isinstance(x, Module):
+            self.computed = True  # operator.methodcaller, np.vectorize: it may call anything
+            self.add(getattr(x, "__wrapped__", None))
+        for kind in type(x).__mro__:
+            if kind is not Module and (isinstance(x, Module) or not is_foreign(kind.__module__)) and kind is not object:
+                self.add(kind)
+                self.classes[kind] = None
 
     def read_class(self, kind: type) -> None:
-        """Note what the methods of a class name."""
-        for value in vars(kind).values():
-            for function in (value, getattr(value, "__func__", None), getattr(value, "fget", None)):
+        """Note what the methods of a class name, of those that may be called."""
+        every = self.computed or any(map(calls_by_name, kind.__mro__)) or any(issubclass(kind, k) for k in self.whole)
+        for name, value in list(vars(kind).items()):
+            if not every and name not in self.names and not is_special(name):
+                continue
+            if isinstance(value, property) and not isinstance(value.fget, FunctionType):
+                self.whole.add(kind)  # property(operator.attrgetter(…))
+            for function in (value, *(getattr(value, part, None) for part in ("__func__", "fget", "func", "__wrapped__"))):
                 if isinstance(function, FunctionType):
                     variables, attributes = loaded(function.__code__)
                     if variables & {"getattr", "vars"} or "__dict__" in attributes:
@@ -162,9 +202,15 @@ class Guards:
                         self.add(function)
 
     def read(self, code: CodeType) -> None:
-        """Note all that code, with what is defined in it, names; ``getattr(x, "scale", 1)`` asks for a name that may be missing."""
+        """Note all that code, with what is defined in it, names.
+
+        ``getattr(x, "scale", 1)`` and ``except AttributeError`` ask for names that may be missing.
+        """
         variables, attributes = loaded(code)
         self.names |= attributes
+        self.computed = self.computed or not variables.isdisjoint({"getattr", "vars"}) or "__dict__" in attributes
+        if "AttributeError" in variables:  # try: x.scale
+            self.asked |= attributes
         if variables & {"getattr", "hasattr"}:
             self.asked.update(c for c in code.co_consts if isinstance(c, str) and c.isidentifier())
             self.names |= self.asked
@@ -180,6 +226,8 @@ class Guards:
                     yield cell, name, functools.partial(content, cell), cell.cell_contents
             if is_foreign(f.__module__):
                 continue
+            for name in self.names & vars(f).keys():
+                yield f, name, vars(f).get, vars(f)[name]
             for part in ("__defaults__", "__kwdefaults__", "__code__"):
                 yield f, part, f.__getattribute__, getattr(f, part)
             for name in loaded(f.__code__)[0] & f.__globals__.keys():
@@ -188,9 +236,9 @@ class Guards:
             own = attributes(x)
             for name in own if self.whole.intersection(type(x).__mro__) else self.names & own.keys():
                 yield x, name, own.get, own[name]
-            if isinstance(x, (type, ModuleType)):
+            if isinstance(x, ModuleType):
                 continue
-            shared = self.shared(type(x))
+            shared = self.shared(x if isinstance(x, type) else type(x))
             for name in self.names & shared.keys() - own.keys():
                 member = shared[name]
                 if not isinstance(member, MemberDescriptorType):
@@ -202,10 +250,11 @@ class Guards:
                     yield x, name, own.get, None
 
     def shared(self, kind: type) -> dict[str, Any]:
-        """What the classes of an object have by name, methods aside: __slots__ and values that an object's own would hide."""
+        """What the classes of an object have by name: __slots__ and what an object's own would hide."""
         if kind not in self.of_class:
             own = [vars(k) for k in reversed(kind.__mro__) if not is_foreign(k.__module__)]
-            self.of_class[kind] = {name: x for members in own for name, x in members.items() if not callable(x)}
+            known = {"forward": kind.forward} if issubclass(kind, Module) else {}
+            self.of_class[kind] = known | {name: x for members in own for name, x in members.items() if not is_special(name)}
         return self.of_class[kind]
 
 
@@ -238,7 +287,7 @@ def same(a: Any, b: Any) -> bool:
 
 def contents(container: Any) -> list[Collection[Any]]:
     """What is in a list, a tuple, a dict or a set, as views that show what is in it later."""
-    return [container.keys(), container.values()] if isinstance(container, dict) else [container]
+    return [container.keys(), container.values()] if isinstance(container, MAPPINGS) else [container]
 
 
 def snapshot(container: Any) -> list[tuple[Collection[Any], tuple[Any, ...]]]:
@@ -278,6 +327,31 @@ def slot(x: Any, member: MemberDescriptorType, name: str) -> Any:
         return member.__get__(x)
     except AttributeError:
         return None
+
+
+def array_of(x: Any) -> np.ndarray[Any, Any]:
+    """The numbers of an array or a Tensor."""
+    found: np.ndarray[Any, Any] = x.array if isinstance(x, Node) else x
+    return found
+
+
+def owner(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array that a view is a part of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def is_special(name: str) -> bool:
+    """Whether Python itself calls what has this name."""
+    return name.startswith("__") and name.endswith("__")
+
+
+@functools.cache
+def calls_by_name(kind: type) -> bool:
+    """Whether a class comes from a package whose code is not read and may call any method; Module calls forward alone."""
+    functions = (name for name, x in vars(kind).items() if isinstance(x, FunctionType) and not is_special(name))
+    return is_foreign(kind.__module__) and not issubclass(kind, Module) and any(functions)
 
 
 @functools.cache
