@@ -23,7 +23,7 @@ def test_random_networks(share: int, request: pytest.FixtureRequest) -> None:
         done, kind, text = random_networks.attempt(seed)
         assert kind in ("", "only with these data"), text
         steps += done
-    assert steps > request.config.getoption("--networks") // SHARES  # most networks train
+    assert steps > request.config.getoption("--networks") // SHARES // 2  # most networks train
 
 
 def failing(seeds: range) -> list[str]:
